@@ -1,0 +1,1 @@
+"""From the RTL of a MAC unit to a table of energy by precision."""

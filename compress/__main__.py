@@ -1,0 +1,5 @@
+"""`python -m compress`: the same as the console command."""
+
+from compress.cli import main
+
+main()

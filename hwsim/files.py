@@ -1,0 +1,96 @@
+"""Files appear complete or not at all: atomic writes, staged result folders, content hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hwsim.errors import InputError
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that readers see the old content or the new, never a part of it.
+
+    Raises InputError where the folder is missing or cannot be written.
+    """
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise InputError(f"cannot write '{path}': {error.strerror}; choose an existing, writable folder") from None
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException as error:
+        Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise InputError(f"cannot write '{path}': {error.strerror}; free space or choose another folder") from None
+        raise
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a UTF-8 text file atomically (see write_bytes)."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON with two-space indentation atomically; NaN is refused, because other readers refuse it."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, kind: str) -> Any:
+    """Read a JSON file; `kind` says in the error what was expected ("a MAC energy table")."""
+    try:
+        return json.loads(path.read_text())
+    except OSError as error:
+        raise InputError(f"cannot read '{path}': {error.strerror}; expected {kind}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"'{path}' is not JSON ({error}); expected {kind}") from None
+
+
+def sha256(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def check_new_folder(path: Path, option: str = "--out") -> None:
+    """Refuse an output folder that already holds something or could not be created, before any work is done."""
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{option} '{path}' is a file; name a new folder")
+    if path.is_dir() and any(path.iterdir()):
+        raise InputError(f"{option} '{path}' already exists and is not empty; name a new folder or remove it")
+    parent = path.absolute()
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise InputError(f"{option} '{path}' cannot be written: no permission in '{parent}'; choose a writable folder")
+
+
+@contextmanager
+def staged_folder(path: Path, option: str = "--out") -> Iterator[Path]:
+    """Yield a temporary sibling of `path`, moved into place when the block succeeds and removed when it fails."""
+    check_new_folder(path, option)
+    path = path.absolute()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as error:
+        raise InputError(f"{option} '{path}' cannot be written: {error.strerror}; choose a writable folder") from None
+    try:
+        stage.chmod(0o755)
+        yield stage
+        if path.is_dir():
+            path.rmdir()  # empty: check_new_folder saw to it
+        stage.replace(path)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)

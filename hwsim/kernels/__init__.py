@@ -1,0 +1,1 @@
+"""Compiled loops: arrays in, preallocated arrays out; NumPy and Numba only."""

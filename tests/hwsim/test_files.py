@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hwsim.errors import InputError, unknown_name
+from hwsim.files import check_new_folder, staged_folder, write_json
+
+
+def test_a_failed_stage_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), staged_folder(tmp_path / "out") as stage:
+        (stage / "half").write_text("x")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_stage_appears_whole(tmp_path: Path) -> None:
+    with staged_folder(tmp_path / "a" / "out") as stage:
+        (stage / "whole").write_text("x")
+    assert (tmp_path / "a" / "out" / "whole").read_text() == "x"
+
+
+def test_a_folder_with_content_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("x")
+    with pytest.raises(InputError, match="already exists and is not empty"):
+        check_new_folder(tmp_path)
+
+
+def test_nan_never_reaches_a_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "f.json", {"x": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_names_get_the_nearest() -> None:
+    assert "resnet50" in str(unknown_name("network", "resnet5", ["resnet50", "vgg16"]))
