@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 SOURCES := hwsim characterize compress tests
+DEMO   := results/runs/demo
 
 .PHONY: demo test test-slow lint bench clean
 
@@ -24,7 +25,11 @@ $(VENV)/lint.stamp: $(VENV)/run.stamp
 	touch $@
 
 demo: $(VENV)/run.stamp  ## characterize a MAC, simulate ResNet50, search on the digits
-	$(BIN)/python -m compress demo --out results/runs/demo
+	rm -rf $(DEMO)
+	$(BIN)/characterize run --out $(DEMO)/mac --ci 0.1
+	$(BIN)/hwsim simulate resnet50 --accelerator paper --mac-table $(DEMO)/mac/mac_energy.json
+	$(BIN)/compress search --model digits-cnn --data digits --episodes 60 --mac-table $(DEMO)/mac/mac_energy.json \
+	    --out $(DEMO)/search
 
 test: $(VENV)/test.stamp  ## the fast suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
