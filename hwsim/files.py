@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,20 @@ def read_json(path: Path, kind: str) -> Any:
         raise InputError(f"cannot read '{path}': {error.strerror}; expected {kind}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"'{path}' is not JSON ({error}); expected {kind}") from None
+
+
+def read_toml(path: Path, kind: str) -> dict[str, Any]:
+    """Read a TOML file; `kind` says in the error what was expected ("an accelerator spec")."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise InputError(f"cannot read '{path}': {error.strerror}; expected {kind}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"'{path}' is not TOML ({error}); expected {kind}") from None
 
 
 def sha256(path: Path) -> str:
