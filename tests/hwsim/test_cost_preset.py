@@ -54,7 +54,7 @@ def test_own_file(tmp_path: Path) -> None:
     path.write_text(VALID + SOURCES)
     preset = load_costs(path)
     assert isinstance(preset, CostPreset)
-    assert (preset.name, preset.memory_costs(1, 8, 1.0)) == ("mine", (1.0, 0.5, 0.25, 0.125))
+    assert (preset.name, preset.memory_costs(1, 8, 1.0)) == ("mine", (1.0, 0.5, 0.25, 0.125, 1.0))
 
 
 @pytest.mark.parametrize(
