@@ -1,0 +1,65 @@
+"""The mapper: the provably best mapping of a layer over the space below, by a compiled search with lower bounds.
+
+The space: e, f, n, g, r and t cut their dimension into equal parts (as many sizes as there are distinct numbers of
+parts); p and q are all values the register file holds; k is the fewest folds; m is every multiple of p t; both loop
+orders; ifmap rows of all channels and filters of all channels resident or not. Of these, only what a bound proves no
+better is skipped: for a fixed rest, more psum-resident filters never cost more, so m is the largest that fits (then the
+smallest with as few blocks), and of the eight orders and residencies four are never beaten by another.
+tests/hwsim/test_mapper.py compares with brute force.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from hwsim.accelerator import AcceleratorSpec
+from hwsim.costs import NORMALIZED, MemoryCosts
+from hwsim.errors import InputError
+from hwsim.kernels.search import search
+from hwsim.kernels.tuples import NestMap, NestShape, NestTile
+from hwsim.layer import Layer
+from hwsim.mapping import Mapping, lower_layer, lower_tile, why_unmappable
+from hwsim.vocabulary import Objective
+
+_OBJECTIVES = (Objective.ENERGY, Objective.LATENCY, Objective.EDP)
+
+
+def best_mapping(
+    layer: Layer,
+    tile: AcceleratorSpec,
+    costs: MemoryCosts = NORMALIZED,
+    objective: Objective | str = Objective.ENERGY,
+) -> Mapping:
+    """Return the best mapping of a layer; equal shapes share one search, whatever the layers' names.
+
+    Energy is that of all words moved, at `costs`; ties go to the faster mapping. Deterministic. Raises InputError with
+    the violated constraint where no mapping exists.
+    """
+    try:
+        which = _OBJECTIVES.index(Objective(objective))
+    except ValueError:
+        raise InputError(f"objective '{objective}' is unknown; use energy, latency or edp") from None
+    found = _search(lower_layer(layer), lower_tile(tile), tuple(costs), tile.dram_bits_per_cycle, which)
+    if found is None:
+        raise InputError(f"layer '{layer.name}' cannot be mapped on '{tile.name}': {why_unmappable(layer, tile)}")
+    return found
+
+
+@lru_cache(maxsize=65536)
+def _search(
+    shape: NestShape, tile: NestTile, costs: tuple[float, ...], dram_bits_per_cycle: float, objective: int
+) -> Mapping | None:
+    weights = np.array([*costs, dram_bits_per_cycle], np.float64)
+    best = np.empty(4, np.float64)
+    found = np.zeros(13, np.int64)
+    search(shape, tile, weights, objective, best, found)
+    if not np.isfinite(best[0]):
+        return None
+    return Mapping.raised(NestMap(*(int(value) for value in found)))
+
+
+def clear_memory() -> None:
+    """Forget all mappings found so far; for measurements of the search itself."""
+    _search.cache_clear()
