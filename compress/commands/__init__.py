@@ -1,0 +1,1 @@
+"""One command of `compress` a file."""

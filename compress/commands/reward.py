@@ -1,0 +1,30 @@
+"""`compress reward`: the reward table as a CSV to edit, or as the paper's Fig. 5."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hwsim.errors import InputError
+
+
+@click.command()
+@click.option("--reward", "source", type=click.Path(path_type=Path), help="A reward CSV (default: the shipped table).")
+@click.option("--max-loss", type=float, default=2.0, help="The accuracy budget the formula is made for (default 2).")
+@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write the table here.")
+@click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Draw the table here (png, svg or pdf).")
+def reward(source: Path | None, max_loss: float, csv_file: Path | None, plot_file: Path | None) -> None:
+    """Write or plot the reward over accuracy loss and energy gain."""
+    from compress.reward import load_reward
+    from hwsim.files import write_text
+
+    if csv_file is None and plot_file is None:
+        raise InputError("nothing to do; name --csv FILE, --plot FILE or both")
+    table = load_reward(source, max_loss)
+    if csv_file is not None:
+        write_text(csv_file, table.as_csv())
+    if plot_file is not None:
+        from compress.reward_plot import plot_reward
+
+        plot_reward(table, plot_file)
