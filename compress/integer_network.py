@@ -1,0 +1,174 @@
+"""A quantized layer in integers: codes in, exact int32 sums out, and the same sums from the CPU's int8 multipliers.
+
+The accumulators of `reference_accumulators`, of the int8 path and of a float simulation are the same whole numbers; the
+paths differ only in the float rounding of the scales that follow.
+
+Source: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference",
+CVPR 2018, section 2 (affine codes, integer sums with zero points).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from compress.kernels.codes import encode_pixels
+from compress.quantization import Affine
+
+EXACT_FLOAT32 = 2**24
+"""Whole numbers below this are exact in float32, sums of them included."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a convolution slides: (vertical, horizontal) stride, padding and dilation, and its groups."""
+
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+
+@dataclass(frozen=True)
+class IntegerLayer:
+    """A convolution or fully connected layer whose weights and inputs are codes.
+
+    `weight_levels`: float32[M, C/groups, R, S] (or [M, C]) of whole numbers code - zero_point, pruned ones 0;
+    `ifmap`: the input's mapping, one for the tensor; `gain`, `bias`: float32[M], from a sum to the ofmap:
+    y = sum * gain + bias, gain = weight scale * input scale (* batch normalisation).
+    """
+
+    weight_levels: Tensor
+    ifmap: Affine
+    gain: Tensor
+    bias: Tensor
+    window: Window = Window()
+
+    @property
+    def is_convolution(self) -> bool:
+        """Whether the weight slides over a plane."""
+        return self.weight_levels.dim() == 4
+
+    @cached_property
+    def exact_in_float32(self) -> bool:
+        """Whether no sum can reach 2^24, so that float32 arithmetic on levels is integer arithmetic."""
+        largest = self.weight_levels.abs().flatten(1).sum(dim=1).max() if self.weight_levels.numel() else 0
+        return float(largest) * self.ifmap.largest_code < EXACT_FLOAT32
+
+    def sums(self, ifmap_levels: Tensor) -> Tensor:
+        """Return the accumulators in the dtype of the levels (exact where that dtype is)."""
+        weight = self.weight_levels.to(ifmap_levels.dtype)
+        if not self.is_convolution:
+            return F.linear(ifmap_levels, weight)
+        window = self.window
+        return F.conv2d(ifmap_levels, weight, None, window.stride, window.padding, window.dilation, window.groups)
+
+    def forward_float(self, ifmap: Tensor) -> Tensor:
+        """Return the ofmap float32[N, M, E, F], the sums in float32 arithmetic."""
+        return self._scaled(self.sums(self.ifmap.levels(ifmap)))
+
+    def forward_bfloat16(self, ifmap: Tensor) -> Tensor:
+        """Return the ofmap with sums rounded to bfloat16: the levels are exact in it (|level| < 256), the sums not."""
+        return self._scaled(self.sums(self.ifmap.levels(ifmap).bfloat16()).float())
+
+    def forward_int8(self, ifmap: Tensor) -> Tensor:
+        """Return the ofmap float32[N, M, E, F] from int8 multipliers and int32 sums, channels last."""
+        if not self.is_convolution or self.window.groups > 1 or not ifmap.numel():
+            return self.forward_float(ifmap)  # few MACs: no kernel to gain from
+        packed = self._packed
+        codes, pixel_sums = encode(ifmap, self.ifmap)
+        window = self.window
+        ofmap: Tensor = torch.ops.onednn.qconv2d_pointwise(
+            codes, 1.0, packed.zero_point, packed.weight, self.gain, packed.no_zero_points,
+            self.bias, window.stride, window.padding, window.dilation, window.groups,
+            1.0, 0, torch.float32, "none", [], "",
+        )  # fmt: skip
+        if packed.shift_gain is not None:
+            covered = F.conv2d(pixel_sums, packed.ones, None, window.stride, window.padding, window.dilation)
+            ofmap.addcmul_(covered, packed.shift_gain)
+        return ofmap
+
+    def _scaled(self, sums: Tensor) -> Tensor:
+        shape = (1, -1) + (1,) * (sums.dim() - 2)
+        return torch.addcmul(self.bias.reshape(shape), sums, self.gain.reshape(shape))
+
+    @cached_property
+    def _packed(self) -> _Int8Weights:
+        return _pack(self)
+
+
+@dataclass(frozen=True)
+class _Int8Weights:
+    """Levels as int8 plus one shift a filter: level = weight + shift. A shift meets each window's sum once."""
+
+    weight: Any
+    zero_point: int
+    no_zero_points: Tensor
+    shift_gain: Tensor | None
+    ones: Tensor
+
+
+def _pack(layer: IntegerLayer) -> _Int8Weights:
+    levels = layer.weight_levels
+    # 8-bit levels reach from -255 to 255 but span at most 255: moving a filter's levels makes them fit
+    highest, lowest = levels.flatten(1).amax(dim=1), levels.flatten(1).amin(dim=1)
+    shift = torch.where(highest > 127, highest - 127, torch.where(lowest < -128, lowest + 128, 0.0))
+    weight = (levels - shift.reshape(-1, 1, 1, 1)).to(torch.int8)
+    window, zero_point = layer.window, int(layer.ifmap.zero_point)
+    no_zero_points = torch.zeros(levels.shape[0], dtype=torch.int64)
+    packed = torch.ops.onednn.qconv_prepack(
+        weight, layer.gain, 1.0, zero_point, window.stride, window.padding, window.dilation, window.groups,
+        None,
+    )  # fmt: skip
+    shift_gain = (shift * layer.gain).reshape(1, -1, 1, 1) if bool(shift.any()) else None
+    ones = torch.ones((1, 1, *levels.shape[2:]))
+    return _Int8Weights(packed, zero_point, no_zero_points, shift_gain, ones)
+
+
+def encode(ifmap: Tensor, mapping: Affine) -> tuple[Tensor, Tensor]:
+    """Return the codes uint8[N, C, H, W], channels last, and each pixel's sum of levels float32[N, 1, H, W]."""
+    images, channels, height, width = ifmap.shape
+    pixels = ifmap.permute(0, 2, 3, 1).contiguous().reshape(-1, channels)
+    codes = torch.empty(pixels.shape, dtype=torch.uint8)
+    sums = torch.empty(pixels.shape[0])
+    inverse, zero = np.float32(float(mapping.inverse_scale)), np.float32(int(mapping.zero_point))
+    encode_pixels(pixels.numpy(), inverse, zero, np.float32(mapping.largest_code), codes.numpy(), sums.numpy())
+    planes = codes.reshape(images, height, width, channels).permute(0, 3, 1, 2)
+    return planes, sums.reshape(images, 1, height, width)
+
+
+def reference_accumulators(layer: IntegerLayer, ifmap: Tensor) -> Tensor:
+    """Return the accumulators of a float ifmap as int32, computed on codes with their zero points, in int64.
+
+    Raises OverflowError where a sum leaves 32 bits: the hardware would wrap.
+    """
+    levels = (layer.ifmap.codes(ifmap) - layer.ifmap.zero_point).to(torch.int64)
+    sums = layer.sums(levels)
+    if bool((sums.abs() >= 2**31).any()):
+        raise OverflowError("an accumulator leaves 32 bits")
+    return sums.to(torch.int32)
+
+
+@lru_cache(maxsize=1)
+def int8_is_exact() -> bool:
+    """Return whether this machine's int8 convolution exists and sums exactly, tried on the largest codes.
+
+    CPUs without VNNI add pairs of products in 16 saturating bits; older PyTorch lacks the operator.
+    """
+    try:
+        weight = torch.full((16, 64, 3, 3), 127.0)
+        weight[::2] = -255.0
+        weight[1::4, ::3] = -128.0
+        mapping = Affine(torch.tensor(1.0), torch.tensor(3, dtype=torch.int32), 8)
+        layer = IntegerLayer(weight, mapping, torch.ones(16), torch.zeros(16), Window(padding=(1, 1)))
+        ramp = torch.arange(2 * 64 * 5 * 5, dtype=torch.float32).reshape(2, 64, 5, 5)
+        ifmap = torch.where(ramp % 3 == 0, 252.0, (ramp * 7) % 256 - 3)
+        return bool(torch.equal(layer.forward_int8(ifmap), reference_accumulators(layer, ifmap).float()))
+    except (AttributeError, RuntimeError, TypeError):
+        return False

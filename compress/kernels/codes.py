@@ -1,0 +1,35 @@
+"""From activations to codes in one pass: what an int8 multiplier reads."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, prange
+
+
+@njit(cache=True, parallel=True)
+def encode_pixels(  # noqa: PLR0917 - arrays in, out last
+    ifmap: npt.NDArray[np.float32],
+    inverse_scale: np.float32,
+    zero_point: np.float32,
+    largest_code: np.float32,
+    codes: npt.NDArray[np.uint8],
+    sums: npt.NDArray[np.float32],
+) -> None:
+    """Quantize each pixel and sum its channels.
+
+    `ifmap`: float32[P, C], one row a pixel; `inverse_scale`, `zero_point`, `largest_code`: float32 scalars. Writes
+    `codes`: uint8[P, C], clamp(rint(x * inverse_scale) + zero_point, 0, largest_code), and `sums`: float32[P], the sum
+    of code - zero_point over the channels (whole numbers below 2^24 for up to 65,000 channels).
+    """
+    pixels, channels = ifmap.shape
+    zero = np.float32(0.0)
+    offset = np.int32(zero_point) * np.int32(channels)
+    for pixel in prange(pixels):
+        total = np.int32(0)
+        for channel in range(channels):
+            level = np.rint(ifmap[pixel, channel] * inverse_scale) + zero_point
+            level = min(max(level, zero), largest_code)
+            codes[pixel, channel] = np.uint8(np.int32(level))
+            total += np.int32(level)
+        sums[pixel] = np.float32(total - offset)
