@@ -8,7 +8,7 @@ from numba import njit, prange
 
 
 @njit(cache=True, parallel=True)
-def encode_pixels(  # noqa: PLR0917 - arrays in, out last
+def encode_pixels(
     ifmap: npt.NDArray[np.float32],
     inverse_scale: np.float32,
     zero_point: np.float32,
