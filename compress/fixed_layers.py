@@ -1,0 +1,120 @@
+"""Layers that are priced and never compressed: pooling, adds and products of feature maps, layers kept dense."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import fx, nn
+
+from compress import operations as ops
+from compress.channels import Units
+from compress.network import FixedLayer, Window
+from compress.tracing import InnerLayer
+
+_WINDOWED = (F.max_pool2d, F.avg_pool2d, torch.max_pool2d)
+_ADAPTIVE = (F.adaptive_avg_pool2d, F.adaptive_max_pool2d)
+
+
+def fixed_layer(module: fx.GraphModule, node: fx.Node, node_units: Mapping[str, Units]) -> FixedLayer | None:
+    """Return what a node costs besides its layers; None where it moves no feature map through the tile."""
+    inputs = [source for source in node.all_input_nodes if source.name in node_units]
+    if not inputs or node.name not in node_units or not isinstance(node.meta.get("value"), torch.Size):
+        return None
+    target: Any = module.get_submodule(str(node.target)) if node.op == "call_module" else node.target
+    if isinstance(target, (nn.Conv2d, nn.Linear)):
+        before, after = inputs[0].meta["value"], node.meta["value"]
+        return _dense(str(node.target), node.name, target, before=before, after=after)
+    units = node_units[inputs[0].name]
+    if node.target is F.conv2d:
+        return _functional_convolution(node, units)
+    name = str(node.target) if node.op == "call_module" else node.name
+    if node.target in ops.BINARY and len(inputs) == 2 and len(node.meta["value"]) == 4:
+        shape = _image(node.meta["value"])
+        return FixedLayer(name, "elementwise", node.name, node_units[node.name], shape, shape)
+    before, after = inputs[0].meta["value"], node.meta["value"]
+    window = _pool_window(target, node, before, after)
+    if window is None or len(before) != 4 or (window.kernel == (1, 1) and window.stride == (1, 1)):
+        return None
+    ceil_mode = bool(_argument(target, node, 5, "ceil_mode", False)) if not _is_average(target) else False
+    return FixedLayer(name, "pool", node.name, units, _image(before), _image(after), window, ceil_mode=ceil_mode)
+
+
+def inner_layer(inner: InnerLayer, node: str) -> FixedLayer:
+    """Return the cost of a layer that ran inside a module kept whole."""
+    return _dense(inner.path, node, inner.module, before=inner.in_shape, after=inner.out_shape)
+
+
+def _image(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    return (*(int(extent) for extent in shape[1:]), 1, 1)[:3]  # type: ignore[return-value]
+
+
+def _dense(name: str, node: str, layer: nn.Module, *, before: tuple[int, ...], after: tuple[int, ...]) -> FixedLayer:
+    own = np.zeros(0, dtype=np.int64)
+    if isinstance(layer, nn.Linear):
+        positions = int(np.prod(before[1:-1], dtype=np.int64))  # a linear layer over tokens is a 1 x 1 convolution
+        if positions == 1:
+            return FixedLayer(name, "fc", node, own, (int(before[-1]), 1, 1), (int(after[-1]), 1, 1))
+        shape = (int(before[-1]), positions, 1)
+        return FixedLayer(name, "conv", node, own, shape, (int(after[-1]), positions, 1))
+    assert isinstance(layer, nn.Conv2d)
+    padding = layer.padding if not isinstance(layer.padding, str) else _same(layer)
+    window = Window(_pair(layer.kernel_size), _pair(layer.stride), _pair(padding), _pair(layer.dilation))
+    return FixedLayer(name, "conv", node, own, _image(before), _image(after), window, layer.groups)
+
+
+def _same(layer: nn.Conv2d) -> tuple[int, int]:
+    if layer.padding == "valid":
+        return (0, 0)
+    # rounded up: an odd total has no symmetric form, and a cost must not be too small
+    return tuple(-(-layer.dilation[axis] * (layer.kernel_size[axis] - 1) // 2) for axis in (0, 1))  # type: ignore[return-value]
+
+
+def _functional_convolution(node: fx.Node, units: Units) -> FixedLayer | None:
+    weight = node.args[1]
+    assert isinstance(weight, fx.Node)
+    kernel = tuple(int(extent) for extent in weight.meta["value"][2:])
+    stride, padding, dilation = (
+        _pair(node.kwargs.get(key, node.args[at] if len(node.args) > at else default))
+        for key, at, default in (("stride", 3, 1), ("padding", 4, 0), ("dilation", 5, 1))
+    )
+    groups = int(node.kwargs.get("groups", node.args[6] if len(node.args) > 6 else 1))  # type: ignore[arg-type]
+    window = Window(kernel, stride, padding, dilation)  # type: ignore[arg-type]
+    before, after = node.args[0].meta["value"], node.meta["value"]  # type: ignore[union-attr]
+    return FixedLayer(node.name, "conv", node.name, units, _image(before), _image(after), window, groups)
+
+
+def _is_average(target: Any) -> bool:
+    return isinstance(target, nn.AvgPool2d) or target is F.avg_pool2d
+
+
+def _pool_window(target: Any, node: fx.Node, before: tuple[int, ...], after: tuple[int, ...]) -> Window | None:
+    adaptive = isinstance(target, (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)) or target in _ADAPTIVE
+    if adaptive or target in ops.MEANS:
+        out = after[2:] if adaptive else (1, 1)
+        if not adaptive and len(before) != 4:
+            return None
+        stride = tuple(max(1, size // steps) for size, steps in zip(before[2:], out, strict=True))
+        # the window that covers the ifmap exactly when sizes divide, and overlaps as PyTorch's when they do not
+        kernel = tuple(size - (steps - 1) * step for size, steps, step in zip(before[2:], out, stride, strict=True))
+        return Window(kernel, stride)  # type: ignore[arg-type]
+    if not isinstance(target, (nn.MaxPool2d, nn.AvgPool2d)) and target not in _WINDOWED:
+        return None
+    kernel = _pair(_argument(target, node, 1, "kernel_size", 1))
+    stride = _argument(target, node, 2, "stride", None)
+    padding = _pair(_argument(target, node, 3, "padding", 0))
+    return Window(kernel, _pair(kernel if stride in (None, []) else stride), padding)
+
+
+def _argument(target: Any, node: fx.Node, position: int, name: str, default: Any) -> Any:
+    """Return a pooling setting, from the module or from the call's arguments."""
+    if isinstance(target, nn.Module):
+        return getattr(target, name, default)
+    return node.kwargs.get(name, node.args[position] if len(node.args) > position else default)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (int(value), int(value)) if isinstance(value, int) else (int(value[0]), int(value[-1]))

@@ -1,0 +1,50 @@
+"""VGG-11/13/16/19 with BatchNorm and torchvision's parameter names; the CIFAR form ends in one linear layer.
+
+Source: Simonyan and Zisserman, "Very Deep Convolutional Networks", ICLR 2015, table 1, columns A, B, D, E.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+PLANS: dict[int, tuple[tuple[int, int], ...]] = {
+    11: ((1, 64), (1, 128), (2, 256), (2, 512), (2, 512)),
+    13: ((2, 64), (2, 128), (2, 256), (2, 512), (2, 512)),
+    16: ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)),
+    19: ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512)),
+}
+"""Depth -> (convolutions, channels) of each of the five stages; a max-pooling ends a stage."""
+
+
+class VGG(nn.Module):
+    """Stages of 3 x 3 convolutions with BatchNorm, then the classifier."""
+
+    def __init__(self, depth: int, classes: int, cifar: bool) -> None:
+        super().__init__()
+        modules: list[nn.Module] = []
+        width = 3
+        for convolutions, channels in PLANS[depth]:
+            for _ in range(convolutions):
+                modules += [nn.Conv2d(width, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
+                width = channels
+            modules.append(nn.MaxPool2d(2, stride=2))
+        self.features = nn.Sequential(*modules)
+        self.avgpool = nn.AdaptiveAvgPool2d(1 if cifar else 7)
+        self.classifier: nn.Module = nn.Linear(512, classes) if cifar else _classifier(classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits [N, classes]."""
+        return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))  # type: ignore[no-any-return]
+
+
+def _classifier(classes: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(512 * 7 * 7, 4096),
+        nn.ReLU(inplace=True),
+        nn.Dropout(),
+        nn.Linear(4096, 4096),
+        nn.ReLU(inplace=True),
+        nn.Dropout(),
+        nn.Linear(4096, classes),
+    )
