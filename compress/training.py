@@ -166,7 +166,7 @@ class Trainer:
         self.epoch = epoch
 
 
-def train(
+def train_to_end(
     trainer: Trainer, checkpoint: Path | None = None, on_epoch: Callable[[EpochReport], None] | None = None
 ) -> EpochReport | None:
     """Train to the last epoch of the spec, with a checkpoint after each; return the last report, None if none ran."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint beside --out.")
-def command(
+def train(
     *,
     model: str,
     data_spec: str,
@@ -67,7 +67,7 @@ def run_training(model_name: str, data_spec: str, out: Path, *, spec: TrainingSp
 
     from compress.data import load_data
     from compress.models import build_model, model_entry, normalization_of
-    from compress.training import Trainer, accuracy_pct, train
+    from compress.training import Trainer, accuracy_pct, train_to_end
     from compress.weights import write_weights
 
     if device == "cuda" and not torch.cuda.is_available():
@@ -87,7 +87,7 @@ def run_training(model_name: str, data_spec: str, out: Path, *, spec: TrainingSp
         trainer.restore(checkpoint)
         click.echo(f"resumed after epoch {trainer.epoch}")
     try:
-        train(
+        train_to_end(
             trainer,
             checkpoint,
             lambda r: click.echo(
