@@ -1,0 +1,50 @@
+"""How a MAC is talked to: which port plays which role, and when an operand shows in the output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Role(Enum):
+    """What a port of a MAC is for; the values are the names in `--port ROLE=NAME` and the default port names."""
+
+    CLOCK = "clk"
+    RESET = "reset"
+    WEIGHT = "weight"
+    ACTIVATION = "activation"
+    PSUM_IN = "psum_in"
+    PSUM_OUT = "psum_out"
+    WEIGHT_LOAD = "weight_load"
+
+
+@dataclass(frozen=True)
+class MacInterface:
+    """Ports by role, widths, signs, and the timing of one MAC.
+
+    `ports` names the port of each role that is present. Inputs of cycle n are stable before rising clock edge n, and
+    out[n] is psum_out after that edge:
+
+        out[n] = base + weight[n - weight_delay] * activation[n - activation_delay]   modulo 2^psum_bits,
+        base = psum_in[n - psum_delay], or out[n - 1] where `accumulates` (no psum_in).
+
+    With a weight_load port, weight[m] is the value at the last edge up to m at which weight_load was high. While reset
+    is active (`reset_active_high`), out becomes 0.
+    """
+
+    ports: dict[Role, str]
+    weight_bits: int
+    activation_bits: int
+    psum_bits: int
+    weight_signed: bool = True
+    activation_signed: bool = True
+    accumulates: bool = False
+    weight_delay: int = 1
+    activation_delay: int = 1
+    psum_delay: int = 0
+    reset_active_high: bool = True
+
+    @property
+    def latency(self) -> int:
+        """Return the number of cycles after which an input no longer has any first effect on the output."""
+        return max(self.weight_delay, self.activation_delay, self.psum_delay)
