@@ -1,0 +1,75 @@
+"""The archive: every policy that no other beats in both accuracy and cost, so that the user picks a point of the
+front."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from compress.policy import LayerPolicy
+from compress.problem import Candidate
+
+
+class Archive:
+    """The non-dominated candidates over (loss_pct, cost), and the one with the best reward of all.
+
+    A candidate equal to a kept one in both figures is not added: the first found stays.
+    """
+
+    def __init__(self) -> None:
+        self._front: list[Candidate] = []
+        self.best_reward: Candidate | None = None
+        self.seen = 0
+
+    def __len__(self) -> int:
+        return len(self._front)
+
+    def add(self, candidate: Candidate) -> bool:
+        """Offer a candidate; return whether it joined the front."""
+        self.seen += 1
+        if self.best_reward is None or candidate.reward > self.best_reward.reward:
+            self.best_reward = candidate
+        for kept in self._front:
+            if kept.loss_pct <= candidate.loss_pct and kept.cost <= candidate.cost:
+                return False
+        self._front = [
+            kept for kept in self._front if not (candidate.loss_pct <= kept.loss_pct and candidate.cost <= kept.cost)
+        ]
+        self._front.append(candidate)
+        return True
+
+    def extend(self, candidates: Iterable[Candidate]) -> None:
+        """Offer several candidates."""
+        for candidate in candidates:
+            self.add(candidate)
+
+    def front(self) -> list[Candidate]:
+        """Return the non-dominated candidates, the smallest loss first."""
+        return sorted(self._front, key=lambda candidate: (candidate.loss_pct, candidate.cost))
+
+    def cheapest(self, max_loss_pct: float) -> Candidate | None:
+        """Return the candidate of lowest cost that loses at most `max_loss_pct`, None where there is none."""
+        allowed = [candidate for candidate in self._front if candidate.loss_pct <= max_loss_pct]
+        return min(allowed, key=lambda candidate: candidate.cost, default=None)
+
+    def state(self) -> dict[str, Any]:
+        """Return what `load` needs, as plain values."""
+        best = None if self.best_reward is None else candidate_state(self.best_reward)
+        return {"front": [candidate_state(kept) for kept in self._front], "best_reward": best, "seen": self.seen}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        self._front = [candidate_from(entry) for entry in state["front"]]
+        self.best_reward = None if state["best_reward"] is None else candidate_from(state["best_reward"])
+        self.seen = int(state["seen"])
+
+
+def candidate_state(candidate: Candidate) -> dict[str, Any]:
+    """Return a candidate as plain values (JSON and checkpoints)."""
+    return asdict(candidate)
+
+
+def candidate_from(state: dict[str, Any]) -> Candidate:
+    """Return the candidate that `candidate_state` described."""
+    return Candidate(**{**state, "choices": tuple(LayerPolicy(**choice) for choice in state["choices"])})

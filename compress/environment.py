@@ -1,0 +1,132 @@
+"""The search as a Gymnasium environment: one layer a step, so that anybody's agent can run on it.
+
+Source: Balaskas et al., section 4.2, eq. 1 and 2. Readings: a_(t-1) is two numbers (ratio and precision), so the
+state has 14 entries; M_t is kept for fully connected layers; E_red is the energy reduction of the network so far.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, TypeAlias
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from compress.policy import LayerPolicy
+from compress.problem import Candidate, LayerFeatures, Measurement, SearchProblem
+
+STATE_SIZE = 14
+FLOAT_BITS = 32
+_E_RED = 11
+_LAST_ACTION = slice(12, 14)
+
+State: TypeAlias = NDArray[np.float32]
+
+
+class RewardMode(str, Enum):
+    """When the agent is paid: after each layer, for each layer's change, or once an episode."""
+
+    STEP = "step"
+    DELTA = "delta"
+    TERMINAL = "terminal"
+
+
+def static_features(layers: list[LayerFeatures]) -> NDArray[np.float32]:
+    """Return float32[layers, 14]: each feature scaled to [0, 1] over the network's layers, the dynamic ones 0.
+
+    A feature that is equal in all layers is 0.
+    """
+    raw = np.zeros((len(layers), STATE_SIZE))
+    for index, layer in enumerate(layers):
+        fully_connected = layer.kind == "fc"
+        raw[index, :_E_RED] = (
+            index,
+            1.0 if fully_connected else 0.0,
+            layer.out_channels,
+            layer.in_channels,
+            layer.in_height,
+            layer.in_width,
+            0.0 if fully_connected else layer.stride,
+            1.0 if fully_connected else layer.kernel,
+            layer.energy_pj,
+            layer.parameters,
+            layer.parameters * FLOAT_BITS,
+        )
+    types = raw[:, 1].copy()
+    low, span = raw.min(axis=0), np.ptp(raw, axis=0)
+    scaled = (raw - low) / np.where(span > 0, span, 1.0)
+    scaled[:, 1] = types  # a network of one kind keeps saying which
+    return np.asarray(scaled, np.float32)
+
+
+class CompressionEnv(gymnasium.Env[State, NDArray[np.float32]]):
+    """Compress one layer a step; the action is (ratio, precision, pruner) in [0, 1]^3, the observation eq. 1 in [0,
+    1]^14.
+
+    `info` of each step holds the `candidate` (the network with the layers so far compressed) and the `policy` chosen.
+    """
+
+    metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's own class attribute
+
+    def __init__(self, problem: SearchProblem, mode: RewardMode = RewardMode.STEP) -> None:
+        self.problem = problem
+        self.mode = mode
+        self.observation_space = spaces.Box(0.0, 1.0, (STATE_SIZE,), np.float32)
+        self.action_space = spaces.Box(0.0, 1.0, (3,), np.float32)
+        self.episode = 0
+        self._static = static_features(list(problem.oracle.layers))
+        self._choices: list[LayerPolicy] = []
+        self._state = self._static[0].copy()
+        self._idle_reward = problem.reward_table.lookup(0.0, 0.0)
+        self._previous_reward = self._idle_reward
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[State, dict[str, Any]]:
+        """Return to the dense 8-bit network and the first layer."""
+        super().reset(seed=seed, options=options)
+        self.problem.oracle.reset()
+        self._choices = []
+        self._previous_reward = self._idle_reward
+        self._state = self._static[0].copy()
+        return self._state.copy(), {}
+
+    def step(self, action: NDArray[np.float32]) -> tuple[State, float, bool, bool, dict[str, Any]]:
+        """Compress the current layer and measure the network as it stands."""
+        ratio, precision, pruner = (float(value) for value in action)
+        return self.compress(ratio, precision, self.problem.actions.pruner(pruner))
+
+    def compress(self, ratio: float, precision: float, pruner: int) -> tuple[State, float, bool, bool, dict[str, Any]]:
+        """Compress the current layer with a pruner given by its index; otherwise as `step`."""
+        policy = self.problem.actions.layer_policy(ratio, precision, pruner)
+        measurement = self.problem.step(len(self._choices), policy)
+        self._choices.append(policy)
+        done = len(self._choices) == self.problem.depth
+        reward = self._reward(measurement, done)
+        candidate = self.problem.candidate(self._choices, measurement, self.episode)
+        self._state = self._next_state(candidate, ratio, precision)
+        return self._state.copy(), reward, done, False, {"candidate": candidate, "policy": policy}
+
+    def _next_state(self, candidate: Candidate, ratio: float, precision: float) -> State:
+        state: State = self._static[min(len(self._choices), self.problem.depth - 1)].copy()
+        state[_E_RED] = np.clip(1.0 - candidate.energy_pj / self.problem.oracle.baseline.energy_pj, 0.0, 1.0)
+        state[_LAST_ACTION] = np.clip((ratio, precision), 0.0, 1.0)
+        return state
+
+    def _reward(self, measurement: Measurement, done: bool) -> float:
+        reward = self.problem.reward(measurement)
+        if self.mode is RewardMode.STEP:
+            return reward
+        if self.mode is RewardMode.DELTA:
+            change, self._previous_reward = reward - self._previous_reward, reward
+            return change
+        return reward if done else 0.0
+
+    def return_bounds(self) -> tuple[float, float]:
+        """Return the smallest and largest sum of rewards that an episode can reach."""
+        low, high = self.problem.reward_table.lowest, self.problem.reward_table.highest
+        if self.mode is RewardMode.STEP:
+            return self.problem.depth * low, self.problem.depth * high
+        if self.mode is RewardMode.DELTA:  # a sum of changes, and any tail of an episode is one as well
+            return low - high, high - low
+        return min(low, 0.0), max(high, 0.0)

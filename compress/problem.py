@@ -1,0 +1,211 @@
+"""What every search method is given: an oracle that measures, a reward, and the bounds of the actions."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from compress.action import ActionSpec, policy_of
+from compress.policy import LayerPolicy, Policy
+from compress.reward import RewardTable
+from hwsim.errors import InputError
+
+
+class Metric(str, Enum):
+    """What the search lowers, relative to the dense 8-bit network."""
+
+    ENERGY = "energy"
+    LATENCY = "latency"
+    EDP = "edp"
+
+
+class Measurement(Protocol):
+    """What the oracle says about one, possibly partly compressed, network."""
+
+    @property
+    def accuracy_pct(self) -> float:
+        """Top-1 accuracy."""
+
+    @property
+    def accuracy_loss_pct(self) -> float:
+        """Points lost against the dense 8-bit network."""
+
+    @property
+    def energy_pj(self) -> float:
+        """Energy of one inference."""
+
+    @property
+    def latency_ms(self) -> float:
+        """Time of one inference."""
+
+    @property
+    def realised_sparsity(self) -> Mapping[str, float]:
+        """What the pruners reached, by layer name."""
+
+
+class LayerFeatures(Protocol):
+    """The static features of a compressible layer (paper, eq. 1)."""
+
+    name: str
+    kind: str
+    out_channels: int
+    in_channels: int
+    in_height: int
+    in_width: int
+    stride: int
+    kernel: int
+    energy_pj: float
+    parameters: int
+    depthwise: bool
+
+
+class SearchOracle(Protocol):
+    """The one judge of all methods: accuracy on the validation split, and the accelerator's energy and latency."""
+
+    evaluations: int
+
+    @property
+    def layers(self) -> Sequence[LayerFeatures]:
+        """The compressible layers in execution order."""
+
+    @property
+    def baseline(self) -> Measurement:
+        """The dense network at 8 bits on the validation split."""
+
+    def reset(self) -> None:
+        """Return to the dense 8-bit network."""
+
+    def step(self, layer_index: int, policy: LayerPolicy) -> Measurement:
+        """Compress one more layer and measure the network as it stands."""
+
+    def evaluate(self, policy: Policy, split: str = "validation") -> Measurement:
+        """Measure the network under a policy."""
+
+
+def metric_value(measurement: Measurement, metric: Metric) -> float:
+    """Return pJ, ms, or pJ * ms, whichever the metric names."""
+    if metric is Metric.ENERGY:
+        return measurement.energy_pj
+    if metric is Metric.LATENCY:
+        return measurement.latency_ms
+    return measurement.energy_pj * measurement.latency_ms
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A measured policy: the choices of the first layers (the rest is dense), what it costs and what it loses.
+
+    `cost` is the metric relative to the baseline (1 is the dense 8-bit network); lower is better.
+    """
+
+    choices: tuple[LayerPolicy, ...]
+    accuracy_pct: float
+    loss_pct: float
+    cost: float
+    energy_pj: float
+    latency_ms: float
+    reward: float
+    episode: int
+
+    @property
+    def gain_pct(self) -> float:
+        """What the metric gains against the dense 8-bit network, in percent."""
+        return 100.0 * (1.0 - self.cost)
+
+
+@dataclass(frozen=True)
+class AccuracyBudget:
+    """How many points of accuracy a policy may lose, and how much of that is kept back as a margin.
+
+    The margin is one standard error of a loss of `max_loss_pct` measured on `images` images: a loss of d points means
+    that at least d percent of the answers changed, and the mean of n such changes spreads by sqrt(d / n). Of many
+    policies the search picks the luckiest, so without a margin the test set would punish it.
+    """
+
+    max_loss_pct: float
+    images: int
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.max_loss_pct <= 100.0:
+            raise InputError(f"--max-loss is {self.max_loss_pct:g}, must be points of accuracy from 0 to 100")
+
+    @property
+    def margin_pct(self) -> float:
+        """Points kept back."""
+        return 100.0 * math.sqrt(self.max_loss_pct / 100.0 / max(self.images, 1))
+
+    @property
+    def target_pct(self) -> float:
+        """The loss on the validation images that the search may use up."""
+        return max(self.max_loss_pct - self.margin_pct, 0.0)
+
+
+@dataclass
+class SearchProblem:
+    """The oracle with the reward's and the actions' readings of it; keeps the time that measuring took.
+
+    `gain_pct(measurement)` and `reward(measurement)` are relative to the dense 8-bit network under `metric`.
+    """
+
+    oracle: SearchOracle
+    reward_table: RewardTable
+    budget: AccuracyBudget
+    actions: ActionSpec = field(default_factory=ActionSpec)
+    metric: Metric = Metric.ENERGY
+
+    def __post_init__(self) -> None:
+        self._reference = metric_value(self.oracle.baseline, self.metric)
+        self.measuring_s = 0.0
+
+    @property
+    def names(self) -> list[str]:
+        """The compressible layers' names in execution order."""
+        return [layer.name for layer in self.oracle.layers]
+
+    @property
+    def depth(self) -> int:
+        """The number of compressible layers: the steps of an episode."""
+        return len(self.oracle.layers)
+
+    def cost(self, measurement: Measurement) -> float:
+        """Return the metric relative to the baseline."""
+        return metric_value(measurement, self.metric) / self._reference
+
+    def gain_pct(self, measurement: Measurement) -> float:
+        """Return the metric's gain in percent."""
+        return 100.0 * (1.0 - self.cost(measurement))
+
+    def reward(self, measurement: Measurement) -> float:
+        """Return the table's reward of a measurement."""
+        return self.reward_table.lookup(measurement.accuracy_loss_pct, self.gain_pct(measurement))
+
+    def candidate(self, choices: Sequence[LayerPolicy], measurement: Measurement, episode: int) -> Candidate:
+        """Return what was measured beside what was chosen."""
+        return Candidate(
+            tuple(choices),
+            float(measurement.accuracy_pct),
+            float(measurement.accuracy_loss_pct),
+            float(self.cost(measurement)),
+            float(measurement.energy_pj),
+            float(measurement.latency_ms),
+            self.reward(measurement),
+            episode,
+        )
+
+    def step(self, layer_index: int, policy: LayerPolicy) -> Measurement:
+        """Compress one more layer and measure the network as it stands (one evaluation)."""
+        start = time.perf_counter()
+        measurement = self.oracle.step(layer_index, policy)
+        self.measuring_s += time.perf_counter() - start
+        return measurement
+
+    def measure(self, choices: Sequence[LayerPolicy], episode: int) -> Candidate:
+        """Measure a whole network's choices (one evaluation)."""
+        start = time.perf_counter()
+        measurement = self.oracle.evaluate(policy_of(self.names, choices))
+        self.measuring_s += time.perf_counter() - start
+        return self.candidate(choices, measurement, episode)

@@ -1,0 +1,107 @@
+"""What a search is asked to do: everything that decides its result, in one record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from compress.environment import RewardMode
+from compress.problem import Metric
+from hwsim.errors import InputError, unknown_name
+
+METHODS = ("composite", "amc", "haq", "asqj", "opq", "nsga2", "joint", "uniform", "random")
+CHOICES: dict[str, tuple[str, ...]] = {
+    "energy": ("simulated", "paper"),
+    "metric": tuple(metric.value for metric in Metric),
+    "reward_mode": tuple(mode.value for mode in RewardMode),
+    "rates": ("auto", "paper", "amc"),
+    "nsga2_objectives": ("reward", "two"),
+    "joint_cost": ("energy", "size", "bitops", "mpic", "ne16"),
+    "device": ("cpu", "cuda"),
+}
+
+
+@dataclass(frozen=True)
+class SearchSpec:
+    """The options of `compress search`, as they are written to run.json.
+
+    `refine` counts episodes of local refinement after the method's own; -1 stands for a fifth of the episodes after the
+    composite agent and none after other methods. Paths are kept as given.
+    """
+
+    model: str
+    data: str
+    weights: str | None = None
+    method: str = "composite"
+    episodes: int = 1100
+    seed: int = 0
+    accelerator: str = "paper"
+    mac_table: str | None = None
+    costs: str | None = None
+    energy: str = "simulated"
+    metric: str = Metric.ENERGY.value
+    max_loss: float = 2.0
+    reward: str | None = None
+    reward_mode: str = RewardMode.STEP.value
+    rates: str = "auto"
+    min_bits: int = 2
+    max_sparsity: float = 0.9
+    pruners: tuple[str, ...] = ()
+    refine: int = -1
+    subset: float = 1.0
+    device: str = "cpu"
+    warm_start: str | None = None
+    fine_tune_epochs: int | None = None
+    nsga2_objectives: str = "reward"
+    joint_cost: str = "energy"
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise unknown_name("method", self.method, METHODS)
+        for field_name, allowed in CHOICES.items():
+            if getattr(self, field_name) not in allowed:
+                option = "--" + field_name.replace("_", "-")
+                raise InputError(f"{option}: {unknown_name(field_name, getattr(self, field_name), allowed)}")
+        if self.episodes < 1:
+            raise InputError(f"--episodes is {self.episodes}, must be at least 1")
+        if self.refine < -1:
+            raise InputError(f"--refine is {self.refine}, must be a number of episodes from 0")
+        if self.seed < 0:
+            raise InputError(f"--seed is {self.seed}, must be a whole number from 0")
+        if not 0.0 < self.subset <= 1.0:
+            raise InputError(
+                f"--subset is {self.subset:g}, must be a share of the validation images above 0 and at most 1"
+            )
+
+    @property
+    def refine_episodes(self) -> int:
+        """Episodes of refinement."""
+        if self.refine >= 0:
+            return self.refine
+        return max(1, self.episodes // 5) if self.method == "composite" else 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the content of run.json."""
+        return {**asdict(self), "pruners": list(self.pruners)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> SearchSpec:
+        """Return the spec that run.json describes; raises InputError for a field that this version does not know."""
+        known = {field.name for field in fields(cls)}
+        for name in content:
+            if name not in known:
+                raise InputError(f"run.json: {unknown_name('option', name, known)}")
+        return cls(**{**content, "pruners": tuple(content.get("pruners", ()))})
+
+
+def check_same(recorded: SearchSpec, asked: Mapping[str, Any]) -> None:
+    """Raise InputError where an option given with --resume differs from what the run was started with."""
+    before = recorded.as_dict()
+    for name, value in asked.items():
+        if before[name] != value:
+            option = "--" + name.replace("_", "-")
+            raise InputError(
+                f"--resume: {option} is {value}, the search was started with {before[name]}; leave {option} out"
+                " or start a new search in another folder"
+            )

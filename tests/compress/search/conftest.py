@@ -1,0 +1,91 @@
+"""A tiny network whose best policy is known in closed form: what the agents are tested on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from compress.policy import DENSE_8BIT, LayerPolicy, Policy
+
+
+@dataclass(frozen=True)
+class ToyLayer:
+    name: str
+    kind: str = "conv"
+    out_channels: int = 8
+    in_channels: int = 8
+    in_height: int = 8
+    in_width: int = 8
+    stride: int = 1
+    kernel: int = 3
+    energy_pj: float = 100.0
+    parameters: int = 576
+    depthwise: bool = False
+
+
+@dataclass(frozen=True)
+class ToyMeasurement:
+    accuracy_pct: float
+    accuracy_loss_pct: float
+    energy_pj: float
+    latency_ms: float
+    realised_sparsity: float = 0.0
+    energy_reduction_pct: float = 0.0
+
+
+class ToyOracle:
+    """Layer l saves in proportion to sparsity and bits, and loses accuracy only beyond a tolerance of its own.
+
+    Sparsity up to `tolerance[l]` and bits down to `bits[l]` are free with the right pruner (`pruner`, by name); each
+    0.1 of sparsity too much costs 4 points, each bit too few 3, a wrong pruner 5 for each unit of sparsity. So the
+    cheapest policy without loss prunes each layer to its tolerance at its bits with the right pruner.
+    """
+
+    def __init__(self, depth: int = 4, pruner: str = "l1_ranked", seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        self.tolerance = rng.uniform(0.2, 0.7, depth)
+        self.bits = rng.integers(3, 7, depth)
+        self.pruner = pruner
+        energies = rng.uniform(50.0, 200.0, depth)
+        self.layers = [
+            ToyLayer(f"layer{i}", in_height=8 >> min(i, 2), energy_pj=float(e), parameters=100 * (i + 1))
+            for i, e in enumerate(energies)
+        ]
+        self.evaluations = 0
+        self._choices: list[LayerPolicy] = [DENSE_8BIT] * depth
+        self.baseline = self._measure(self._choices)
+
+    def reset(self) -> None:
+        self._choices = [DENSE_8BIT] * len(self.layers)
+
+    def step(self, layer_index: int, policy: LayerPolicy) -> ToyMeasurement:
+        self._choices[layer_index] = policy
+        self.evaluations += 1
+        return self._measure(self._choices)
+
+    def evaluate(self, policy: Policy, split: str = "validation") -> ToyMeasurement:
+        self.evaluations += 1
+        measurement = self._measure([policy.layer(layer.name) for layer in self.layers])
+        return replace(measurement, accuracy_pct=measurement.accuracy_pct - (split == "test"))
+
+    def cheapest_cost(self) -> float:
+        """The cost, relative to the baseline, of the cheapest policy without any loss."""
+        best = [LayerPolicy(self.pruner, float(t), int(b)) for t, b in zip(self.tolerance, self.bits, strict=True)]
+        return self._measure(best).energy_pj / self.baseline.energy_pj
+
+    def _measure(self, choices: list[LayerPolicy]) -> ToyMeasurement:
+        energy, loss = 0.0, 0.0
+        for layer, choice, tolerance, bits in zip(self.layers, choices, self.tolerance, self.bits, strict=True):
+            energy += layer.energy_pj * (1.0 - choice.sparsity) * (0.4 + 0.6 * choice.bits / 8)
+            loss += 40.0 * max(choice.sparsity - tolerance, 0.0) + 3.0 * max(int(bits) - choice.bits, 0)
+            loss += 5.0 * choice.sparsity * (choice.pruner != self.pruner)
+        accuracy = max(95.0 - loss, 10.0)
+        return ToyMeasurement(accuracy, 95.0 - accuracy, energy, energy / 1000.0)
+
+
+@pytest.fixture(scope="session")
+def toy_oracle() -> type[ToyOracle]:
+    """The class, so that a test can build one of the depth it needs."""
+    return ToyOracle

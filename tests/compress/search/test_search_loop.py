@@ -1,0 +1,261 @@
+"""Any method in the loop: archive, phases, checkpoints, and continuing to the identical result."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compress.agents.composite import CompositeAgent, CompositeSpec
+from compress.agents.ddpg import DDPGSpec
+from compress.agents.rainbow import RainbowSpec
+from compress.archive import Archive, candidate_from, candidate_state
+from compress.baselines.random_search import RandomSearch
+from compress.baselines.uniform import UniformGrid
+from compress.checkpoint import CURRENT, PREVIOUS, load_checkpoint, save_checkpoint
+from compress.method import SearchBudget
+from compress.policy import LayerPolicy
+from compress.problem import AccuracyBudget, Candidate, SearchProblem
+from compress.refinement import Refinement, RefinementSpec
+from compress.reward import load_reward
+from compress.search import Phase, SearchLoop
+from compress.selection import select
+from hwsim.errors import InputError, RunError
+
+DEPTH = 4
+SMALL = CompositeSpec(
+    ddpg=DDPGSpec(hidden=24, batch=16), rainbow=RainbowSpec(hidden=16, batch=16, start_transitions=16)
+)
+
+
+def _loop(toy_oracle, folder: Path | None, method: str = "composite", episodes: int = 12, seed: int = 0) -> SearchLoop:
+    problem = SearchProblem(toy_oracle(DEPTH), load_reward(), AccuracyBudget(2.0, 100_000))
+    archive = Archive()
+    budget = SearchBudget(episodes, DEPTH)
+    if method == "composite":
+        main = CompositeAgent(problem, budget, SMALL.scaled(episodes), seed)
+    elif method == "random":
+        main = RandomSearch(problem, budget, seed)
+    else:
+        main = UniformGrid(problem, budget)
+    refinement = Refinement(problem, archive, SearchBudget(3, DEPTH), RefinementSpec(), seed)
+    return SearchLoop(problem, [Phase(main, episodes), Phase(refinement, 3)], archive, folder)
+
+
+class _Stop(Exception):
+    pass
+
+
+def _stop_after(count: int):
+    def observe(progress, row, archive) -> None:
+        if len(progress.rows) == count:
+            raise _Stop
+
+    return observe
+
+
+def _ignore(progress, row, archive) -> None:
+    pass
+
+
+@pytest.mark.parametrize("method", ["composite", "random", "uniform"])
+@pytest.mark.parametrize("stop", [1, 5, 12, 13])
+def test_a_resumed_search_ends_as_an_uninterrupted_one(toy_oracle, tmp_path: Path, method: str, stop: int) -> None:
+    whole = _loop(toy_oracle, None, method)
+    whole.run(_ignore)
+    first = _loop(toy_oracle, tmp_path, method)
+    with pytest.raises(_Stop):
+        first.run(_stop_after(stop))
+    second = _loop(toy_oracle, tmp_path, method, seed=0)
+    assert second.resume() is None
+    second.run(_ignore)
+    assert second.progress.rows == whole.progress.rows
+    assert second.archive.state() == whole.archive.state()
+    assert second.progress.phase_best == whole.progress.phase_best
+    assert second.progress.evaluations == whole.progress.evaluations == 15 * DEPTH
+
+
+def test_the_same_seed_gives_the_same_search_and_another_seed_another(toy_oracle) -> None:
+    loops = [_loop(toy_oracle, None, seed=seed) for seed in (3, 3, 4)]
+    for loop in loops:
+        loop.run(_ignore)
+    assert loops[0].progress.rows == loops[1].progress.rows
+    assert loops[0].progress.rows != loops[2].progress.rows
+
+
+def test_a_corrupt_checkpoint_falls_back_to_the_one_before_and_says_so(toy_oracle, tmp_path: Path) -> None:
+    whole = _loop(toy_oracle, None)
+    whole.run(_ignore)
+    with pytest.raises(_Stop):
+        _loop(toy_oracle, tmp_path).run(_stop_after(6))
+    content = bytearray((tmp_path / CURRENT).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / CURRENT).write_bytes(bytes(content))
+    second = _loop(toy_oracle, tmp_path)
+    warning = second.resume()
+    assert warning is not None and CURRENT in warning and "corrupt" in warning
+    assert len(second.progress.rows) == 5
+    second.run(_ignore)
+    assert second.progress.rows == whole.progress.rows
+
+
+def test_two_corrupt_checkpoints_are_one_line(tmp_path: Path) -> None:
+    for _ in range(2):
+        save_checkpoint(tmp_path, {"x": 1})
+    (tmp_path / CURRENT).write_bytes(b"")
+    (tmp_path / PREVIOUS).write_bytes(b"not a checkpoint at all")
+    with pytest.raises(InputError, match="corrupt") as caught:
+        load_checkpoint(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_that_wants_to_execute_code_is_refused(tmp_path: Path) -> None:
+    import hashlib
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "executed",))
+
+    payload = pickle.dumps({"x": Evil()}, protocol=2)
+    (tmp_path / CURRENT).write_bytes(hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
+    with pytest.raises(InputError, match="is not a checkpoint"):
+        load_checkpoint(tmp_path)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_kill_between_the_two_renames_leaves_the_one_before(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, {"episode": 1})
+    (tmp_path / CURRENT).replace(tmp_path / PREVIOUS)
+    assert load_checkpoint(tmp_path).content == {"episode": 1}
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch) -> None:
+    import compress.checkpoint as module
+
+    save_checkpoint(tmp_path, {"episode": 1})
+
+    def full(path: Path, content: bytes) -> None:
+        raise InputError(f"cannot write '{path}': No space left on device; free space or choose another folder")
+
+    monkeypatch.setattr(module, "write_bytes", full)
+    with pytest.raises(RunError, match=r"No space left.*--resume") as caught:
+        save_checkpoint(tmp_path, {"episode": 2})
+    assert "\n" not in str(caught.value)
+    assert load_checkpoint(tmp_path).content == {"episode": 1}
+
+
+def test_not_a_number_in_the_reward_ends_the_run_and_keeps_the_checkpoint(toy_oracle, tmp_path: Path) -> None:
+    loop = _loop(toy_oracle, tmp_path)
+    with pytest.raises(_Stop):
+        loop.run(_stop_after(8))
+    agent = loop.phases[0].method
+    agent.ddpg.replay._arrays["reward"][:] = np.nan
+    with pytest.raises(RunError, match=r"loss became nan.*--resume"):
+        loop.run(_ignore)
+    second = _loop(toy_oracle, tmp_path)
+    second.resume()
+    assert len(second.progress.rows) == 8
+    second.run(_ignore)
+
+
+def _candidate(loss: float, cost: float, reward: float = 0.0) -> Candidate:
+    return Candidate((LayerPolicy("level", 0.5, 4),), 90.0, loss, cost, 1.0, 1.0, reward, 0)
+
+
+def test_the_archive_keeps_exactly_the_non_dominated() -> None:
+    rng = np.random.default_rng(0)
+    points = [_candidate(float(loss), float(cost)) for loss, cost in rng.integers(0, 12, (200, 2))]
+    archive = Archive()
+    archive.extend(points)
+
+    def dominated(point: Candidate) -> bool:
+        return any(
+            other.loss_pct <= point.loss_pct
+            and other.cost <= point.cost
+            and (other.loss_pct, other.cost) != (point.loss_pct, point.cost)
+            for other in points
+        )
+
+    expected = {(point.loss_pct, point.cost) for point in points if not dominated(point)}
+    front = archive.front()
+    assert {(point.loss_pct, point.cost) for point in front} == expected
+    assert len(front) == len(expected)
+    assert [point.loss_pct for point in front] == sorted(point.loss_pct for point in front)
+    assert archive.seen == 200
+
+
+def test_a_candidate_survives_its_state() -> None:
+    candidate = _candidate(1.0, 0.5)
+    assert candidate_from(candidate_state(candidate)) == candidate
+
+
+def test_selection_keeps_the_margin_then_the_budget_then_the_reward() -> None:
+    budget = AccuracyBudget(2.0, 400)  # a margin of 0.71 points
+    archive = Archive()
+    archive.extend([_candidate(3.0, 0.3, 0.9)])
+    nothing = select(archive, budget)
+    assert not nothing.feasible and nothing.candidate.loss_pct == 3.0
+    assert [candidate.loss_pct for candidate in nothing.closest] == [3.0]
+    archive.extend([_candidate(1.9, 0.5), _candidate(-1.0, 1.0)])
+    assert select(archive, budget).candidate.loss_pct == 1.9
+    archive.extend([_candidate(1.2, 0.6)])
+    assert select(archive, budget).candidate.loss_pct == 1.2
+    assert select(archive, budget).feasible
+
+
+def test_refinement_comes_near_the_known_optimum(toy_oracle) -> None:
+    problem = SearchProblem(toy_oracle(DEPTH), load_reward(), AccuracyBudget(0.0, 100_000))
+    archive = Archive()
+    refinement = Refinement(problem, archive, SearchBudget(80, DEPTH), RefinementSpec(), 0)
+    loop = SearchLoop(problem, [Phase(refinement, 80)], archive)
+    loop.run(_ignore)
+    best = archive.cheapest(0.0)
+    assert best is not None
+    assert best.cost < problem.oracle.cheapest_cost() + 0.05
+
+
+def test_a_network_of_one_layer_is_searched(toy_oracle) -> None:
+    problem = SearchProblem(toy_oracle(1), load_reward(), AccuracyBudget(2.0, 100_000))
+    archive = Archive()
+    budget = SearchBudget(20, 1)
+    agent = CompositeAgent(problem, budget, SMALL.scaled(20), 0)
+    refinement = Refinement(problem, archive, SearchBudget(20, 1), RefinementSpec(), 0)
+    SearchLoop(problem, [Phase(agent, 20), Phase(refinement, 20)], archive).run(_ignore)
+    assert select(archive, problem.budget).feasible
+
+
+def _trained(toy_oracle, seed: int) -> SearchLoop:
+    problem = SearchProblem(toy_oracle(DEPTH), load_reward(), AccuracyBudget(2.0, 100_000))
+    spec = CompositeSpec(
+        ddpg=DDPGSpec(hidden=64, batch=32, actor_rate=1e-4, critic_rate=1e-3),
+        rainbow=RainbowSpec(hidden=32, batch=32, rate=1e-3),
+    ).scaled(100)
+    archive = Archive()
+    agent = CompositeAgent(problem, SearchBudget(100, DEPTH), spec, seed)
+    refinement = Refinement(problem, archive, SearchBudget(20, DEPTH), RefinementSpec(), seed)
+    loop = SearchLoop(problem, [Phase(agent, 100), Phase(refinement, 20)], archive)
+    loop.run(_ignore)
+    return loop
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_composite_method_learns_and_beats_random_search_at_equal_evaluations(toy_oracle, seed: int) -> None:
+    loop = _trained(toy_oracle, seed)
+    returns = [row["return"] for row in loop.progress.rows[:100]]
+    assert np.mean(returns[-25:]) > np.mean(returns[:25]) + 0.5
+    assert loop.progress.rows[99]["rainbow_unlocked"] == 1.0
+    problem = SearchProblem(toy_oracle(DEPTH), load_reward(), AccuracyBudget(2.0, 100_000))
+    control = SearchLoop(problem, [Phase(RandomSearch(problem, SearchBudget(120, DEPTH), seed), 120)], Archive())
+    control.run(_ignore)
+    assert control.progress.evaluations == loop.progress.evaluations
+    ours, theirs = loop.progress.phase_best[-1], control.progress.phase_best[-1]
+    assert ours is not None and theirs is not None
+    assert ours.cost < theirs.cost
+
+
+def test_the_paper_budget_leaves_the_paper_settings() -> None:
+    assert CompositeSpec().scaled(1100) == CompositeSpec()
+    short = CompositeSpec().scaled(110)
+    assert short.warmup_episodes == 11
+    end = short.ddpg.sigma * short.ddpg.sigma_decay ** (110 - 11)
+    assert end == pytest.approx(0.6 * 0.99**1000, rel=1e-6)
