@@ -46,7 +46,10 @@ class Propagation:
                 if flow is not None:
                     self.flows[node] = flow
             elif not ops.is_shape_query(node):
-                self._freeze(node.all_input_nodes)  # several results, or numbers read from data
+                # several results, or numbers read from data
+                if any(source in self.flows for source in node.all_input_nodes) and node.op != "placeholder":
+                    self._name_kept(node, f"channels through {_title(node)} stay as they are")
+                self._freeze(node.all_input_nodes)
             elif ops.asks_channel_count(node) and not all(user.target in ops.RESHAPES for user in node.users):
                 self._freeze(ops.queried_tensor(node))  # arithmetic on a channel count would change with it
 
@@ -61,9 +64,12 @@ class Propagation:
         """Keep all channels that enter this node, and those that leave it."""
         self._freeze(node.all_input_nodes)
         if reason:
-            self.kept[str(node.target) if node.op == "call_module" else node.name] = reason
+            self._name_kept(node, reason)
         shape = node.meta["value"]
         return Flow(self.space.frozen_fresh(shape[1]), clean=False) if len(shape) > 1 else None
+
+    def _name_kept(self, node: fx.Node, reason: str) -> None:
+        self.kept[str(node.target) if node.op == "call_module" else node.name] = reason
 
     def _first(self, node: fx.Node) -> Flow | None:
         return self.flows.get(node.args[0]) if node.args and isinstance(node.args[0], fx.Node) else None
@@ -100,8 +106,7 @@ class Propagation:
             return Flow(first.units, first.clean, nonnegative)
         if kind in ops.ZERO_CHANGING:
             return Flow(first.units, False, nonnegative)
-        name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
-        return self._keep(node, f"channels through {name} stay as they are")
+        return self._keep(node, f"channels through {_title(node)} stay as they are")
 
     # -- modules -----------------------------------------------------------------------------------------------
 
@@ -260,6 +265,10 @@ class Propagation:
             if after[1] == before[1] * pixels:
                 return Flow(first.units.repeat(pixels), first.clean, first.nonnegative)
         return self._keep(node, "channels that are reshaped stay as they are")
+
+
+def _title(node: fx.Node) -> str:
+    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
 
 
 def _is_tensor(node: fx.Node) -> bool:

@@ -159,15 +159,22 @@ class _ValueTracer(fx.Tracer):
             proxy.from_data = reads or any(argument.from_data for argument in seen)
         return proxy
 
+    def _attribute(self, target: str) -> Any:
+        found: Any = self.root
+        self.executing = target  # or the lookup itself would be traced
+        try:
+            for part in target.split("."):
+                found = getattr(found, part)
+        finally:
+            self.executing = None
+        return found
+
     def _run(self, kind: str, target: Any, args: Any, kwargs: Any) -> Any:
         if kind == "placeholder":
             first = not any(node.op == "placeholder" for node in list(self.graph.nodes)[:-1])
             return self.example if first else (args[0] if args else None)
         if kind == "get_attr":
-            found: Any = self.root
-            for part in target.split("."):
-                found = getattr(found, part)
-            return found
+            return self._attribute(target)
         if kind == "call_function":
             return target(*args, **kwargs)
         if kind == "call_method":
