@@ -1,0 +1,72 @@
+"""The design of a run, ready to simulate: synthesized, read back, lowered, with its ports driven."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from characterize.cell_library import CellLibrary
+from characterize.cones import gate_groups
+from characterize.lowering import LoweredNetlist, collect, lower
+from characterize.mac_interface import MacInterface, Role
+from characterize.measurement import StreamSimulator
+from characterize.netlist import Netlist, netlist_from_verilog
+from characterize.port_drive import PortDrive
+from characterize.simulation import TimedSimulator, ZeroDelaySimulator
+from characterize.spec import ActivityKind
+from characterize.synthesis import Design, Synthesis, synthesize
+from hwsim.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class MappedMac:
+    """A MAC mapped to cells: its sources, netlist, interface, and the arrays that the simulators read."""
+
+    design: Design
+    interface: MacInterface
+    synthesis: Synthesis
+    netlist: Netlist
+    lowered: LoweredNetlist
+    drive: PortDrive
+
+    def simulator(self, kind: ActivityKind) -> StreamSimulator:
+        """Return the compiled simulator of a kind."""
+        if kind is ActivityKind.TIMED:
+            return TimedSimulator(self.lowered, self.drive)
+        return ZeroDelaySimulator(self.lowered, self.drive)
+
+
+def map_mac(design: Design, interface: MacInterface, library: CellLibrary, period_ps: float) -> MappedMac:
+    """Synthesize a MAC and lower its netlist; raises InputError for what the tools or the library refuse."""
+    synthesis = synthesize(design, library, period_ps)
+    netlist = netlist_from_verilog(synthesis.verilog, library)
+    return MappedMac(design, interface, synthesis, netlist, *lower_mac(netlist, interface, period_ps))
+
+
+def lower_mac(netlist: Netlist, interface: MacInterface, period_ps: float) -> tuple[LoweredNetlist, PortDrive]:
+    """Lower the netlist of a MAC and say how streams reach its ports."""
+    ports = interface.ports
+    gates, registers = collect(netlist)
+    if not registers:
+        raise InputError(f"module '{netlist.name}' has no register; characterize a MAC with a clocked output")
+    psum = netlist.ports[ports[Role.PSUM_IN]].nets if Role.PSUM_IN in ports else ()
+    groups = gate_groups(
+        gates, registers, netlist.ports[ports[Role.WEIGHT]].nets, netlist.ports[ports[Role.ACTIVATION]].nets, psum
+    )
+    lowered = lower(netlist, ports[Role.CLOCK], groups, period_ps)
+    drive = PortDrive(
+        widths={name: len(nets) for name, nets in lowered.input_nets.items()},
+        weight=ports[Role.WEIGHT],
+        activation=ports[Role.ACTIVATION],
+        psum_in=ports.get(Role.PSUM_IN),
+        weight_load=ports.get(Role.WEIGHT_LOAD),
+        reset=ports.get(Role.RESET),
+        reset_active=int(interface.reset_active_high),
+        psum_lag=max(0, interface.activation_delay - interface.psum_delay),
+    )
+    unknown = set(drive.widths) - set(ports.values())
+    if unknown:
+        raise InputError(
+            f"module '{netlist.name}': input port '{sorted(unknown)[0]}' plays no known role; name it with --port ROLE=NAME"
+            " or tie it off in the RTL"
+        )
+    return lowered, drive

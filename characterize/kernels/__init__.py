@@ -1,0 +1,1 @@
+"""Compiled loops of the gate-level simulators: arrays in, preallocated arrays out."""

@@ -1,0 +1,160 @@
+"""The pipeline of `characterize run`: RTL, netlist, streams, energies, table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from characterize.cell_library import CellLibrary
+from characterize.design import MappedMac, map_mac
+from characterize.energy_results import REFERENCE, EnergyResults, cases_for, energy_results
+from characterize.mac_interface import MacInterface
+from characterize.measurement import Campaign, Case, Measurement
+from characterize.multiplier import DEFAULT_MULTIPLIER, mac_design
+from characterize.provenance import file_hashes, spec_json, text_hash, versions
+from characterize.spec import Accounting, ActivityKind, Dataflow, RunSpec
+from characterize.stimulus import StreamGenerator, stream_generator
+from characterize.synthesis import Design
+from characterize.technology import embedded_library, read_liberty
+from characterize.weight_energy import energy_by_weight_fj
+from hwsim.energy_table import MacEnergyTable
+
+Progress = Callable[[str, int, int], None]
+"""Called with the stage, steps done and steps in all."""
+
+ZJ_PER_NW_PS = 1e-6  # nW x ps = 1e-21 J = 1e-6 fJ
+
+
+@dataclass(frozen=True, eq=False)
+class RunOutcome:
+    """What a run found: the table, all measurements, and the mapped MAC."""
+
+    table: MacEnergyTable
+    measured: dict[Case, Measurement]
+    mac: MappedMac
+
+
+def characterize(spec: RunSpec, progress: Progress = lambda stage, done, total: None) -> RunOutcome:
+    """Carry out a run; raises InputError for input that cannot be used and RunError where a step fails."""
+    progress("technology", 0, 1)
+    library = read_liberty(spec.liberty) if spec.liberty else embedded_library()
+    design, interface = resolve_design(spec)
+    progress("synthesis", 0, 1)
+    mac = map_mac(design, interface, library, spec.period_ps)
+    generator = run_generator(spec, interface)
+    campaign = Campaign(
+        simulator=mac.simulator(spec.activity),
+        generator=generator,
+        ci=spec.ci,
+        accounting=spec.accounting,
+        leakage_fj=mac.lowered.leakage_nw * spec.period_ps * ZJ_PER_NW_PS,
+        jobs=spec.jobs,
+    )
+    cases = cases_for(spec.pairs, spec.stream.dataflow)
+    finished: list[Case] = []
+
+    def case_done(measurement: Measurement) -> None:
+        finished.append(measurement.case)
+        progress("simulation", len(finished), len(cases))
+
+    progress("simulation", 0, len(cases))
+    measured = campaign.measure(cases, case_done)
+    by_weight = energy_by_weight_fj(campaign, range(-128, 128)) if interface.weight_bits == 8 else {}
+    table = build_table(spec, library, mac, measured, by_weight)
+    return RunOutcome(table, measured, mac)
+
+
+def resolve_design(spec: RunSpec) -> tuple[Design, MacInterface]:
+    """Return the sources to synthesize and how the MAC is driven."""
+    return mac_design(spec.multiplier or DEFAULT_MULTIPLIER)
+
+
+def run_generator(spec: RunSpec, interface: MacInterface) -> StreamGenerator:
+    """Return the stream generator for a MAC's ports."""
+    widths = (interface.weight_bits, interface.activation_bits, interface.psum_bits)
+    generator = stream_generator(spec.stream, spec.seed, interface.activation_signed, widths)
+    if spec.stream.dataflow is Dataflow.ROW_STATIONARY:
+        # a row holds chain_depth weights: fewer rows make streams of about the same length
+        return replace(generator, weights_per_stream=2)
+    return generator
+
+
+def build_table(
+    spec: RunSpec,
+    library: CellLibrary,
+    mac: MappedMac,
+    measured: dict[Case, Measurement],
+    by_weight: dict[int, dict[str, float]],
+) -> MacEnergyTable:
+    """Put the figures together under the names of the table's schema."""
+    results = {
+        accounting: energy_results(measured, spec.pairs, spec.stream.dataflow, accounting) for accounting in Accounting
+    }
+    chosen: EnergyResults = results[spec.accounting]
+    content: dict[str, Any] = {
+        "schema": 1,
+        "technology": library.name,
+        "multiplier": spec.multiplier or (spec.top if spec.rtl else DEFAULT_MULTIPLIER),
+        "dataflow": spec.stream.dataflow.value,
+        "alignment": spec.stream.alignment.value,
+        "accounting": spec.accounting.value,
+        "voltage_v": library.voltage_v,
+        "period_ps": spec.period_ps,
+        **chosen.as_json(),
+        "leakage_nw": mac.lowered.leakage_nw,
+        "breakdown_fj": measured[REFERENCE].breakdown_fj(),
+        "transition_model": {},
+        "accountings": {accounting.value: result.as_json() for accounting, result in results.items()},
+        "energy_by_weight_fj": {
+            value: figures[spec.accounting.value] for value, figures in sorted(by_weight.items())
+        },
+        "provenance": provenance(spec, library, mac, measured),
+    }
+    return MacEnergyTable.model_validate(content)
+
+
+def provenance(
+    spec: RunSpec, library: CellLibrary, mac: MappedMac, measured: dict[Case, Measurement]
+) -> dict[str, Any]:
+    """Return how the figures were obtained; the same for the same specification and versions."""
+    timed = spec.activity is ActivityKind.TIMED
+    return {
+        "activity": spec.activity.value,
+        "delay_model": (
+            "inertial; delay and energy per input, edge and state from the library at static slews and pin loads"
+            if timed
+            else "zero delay: settled levels only, glitches are not counted"
+        ),
+        "simulator": spec.simulator.value,
+        "spec": spec_json(spec),
+        "seed": spec.seed,
+        "versions": versions(),
+        "technology_source": library.source,
+        "attribution": library.attribution,
+        "hashes": {
+            "rtl": file_hashes(mac.design.files),
+            "liberty": file_hashes(spec.liberty),
+            "netlist": text_hash(mac.synthesis.verilog),
+        },
+        "netlist": {
+            "cells": len(mac.netlist.cells),
+            "area_um2": mac.netlist.area_um2,
+            "latest_event_ps": max(m.activity.latest_fs for m in measured.values()) / 1000,
+        },
+        "simulated_cycles": sum(m.cycles for m in measured.values()),
+        "batches": {str(batches): n for batches, n in _counts(measured).items()},
+        "capped": [
+            {"weight_bits": m.case.weight_bits, "activation_bits": m.case.activation_bits, "pruned": m.case.pruned.value}
+            for m in measured.values()
+            if m.capped
+        ],
+        "verification": {"status": "not verified", "reason": "verification did not run"},
+    }
+
+
+def _counts(measured: dict[Case, Measurement]) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for measurement in measured.values():
+        counts[len(measurement.batches_fj)] = counts.get(len(measurement.batches_fj), 0) + 1
+    return dict(sorted(counts.items()))
