@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 class Activity:
     """What every net did over a simulated time.
 
-    `toggles: int64[nets]`, `high_fs: int64[nets]` time at level 1; `cycles` of `period_fs` each were simulated in all;
-    `latest_fs` is the latest event of any cycle behind its clock edge (0 where the simulation had no delays). `source` names
-    the simulator and the kind of activity.
+    `toggles: int64[nets]`, `high_fs: int64[nets]` time at level 1; `cycles` of `period_fs` each were simulated in
+    all; `latest_fs` is the latest event of any cycle behind its clock edge (0 where the simulation had no delays).
+    `source` names the simulator and the kind of activity.
     """
 
     net_names: tuple[str, ...]

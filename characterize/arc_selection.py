@@ -1,4 +1,4 @@
-"""Which library arcs speak for an event: selection by input, edges and the state of the other inputs, once a cell type."""
+"""Which library arcs speak for an event: chosen by input, edges and the state of the other inputs, once a cell type."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from hwsim.errors import InputError
 class CellOutput:
     """One output of a combinational cell with its arcs chosen for every event.
 
-    An event is (input i, state after it), numbered i * 2^k + state for k inputs. `levels[state]` is the output; `delays[event]`
-    lists indices into `timing`, `energies[event]` into `power` (output toggles), `idle_energies[event]` into `power` (the input
-    moves and the output stays); all arcs listed for an event count alike (mean).
+    An event is (input i, state after it), numbered i * 2^k + state for k inputs. `levels[state]` is the output;
+    `delays[event]` lists indices into `timing`, `energies[event]` into `power` (output toggles),
+    `idle_energies[event]` into `power` (the input moves and the output stays); all arcs listed for an event count
+    alike (mean).
     """
 
     inputs: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Which part of the MAC a gate belongs to, by what its fan-in cone reaches: found on the flat netlist, whatever the RTL."""
+"""Which part of the MAC a gate belongs to, by what its fan-in cone reaches: found on the flat netlist."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def gate_groups(
 ) -> dict[int, int]:
     """Return the group (multiplier or adder) of every gate by its output net.
 
-    Support spreads forward from the ports, through registers too. A gate that depends on the partial sum, be it the psum_in port or a
-    register that feeds itself with products of both operands (an accumulator), is the adder's; every other gate, the
-    operand registers' own multiplexers included, is the multiplier's.
+    Support spreads forward from the ports, through registers too. A gate that depends on the partial sum, be it the
+    psum_in port or a register that feeds itself with products of both operands (an accumulator), is the adder's;
+    every other gate, the operand registers' own multiplexers included, is the multiplier's.
     """
     support: dict[int, int] = {}
     for nets, mark in ((weight_nets, WEIGHT), (activation_nets, ACTIVATION), (psum_nets, PSUM)):

@@ -66,7 +66,7 @@ def lower_mac(netlist: Netlist, interface: MacInterface, period_ps: float) -> tu
     unknown = set(drive.widths) - set(ports.values())
     if unknown:
         raise InputError(
-            f"module '{netlist.name}': input port '{sorted(unknown)[0]}' plays no known role; name it with --port ROLE=NAME"
-            " or tie it off in the RTL"
+            f"module '{netlist.name}': input port '{sorted(unknown)[0]}' plays no known role; name it with"
+            " --port ROLE=NAME or tie it off in the RTL"
         )
     return lowered, drive

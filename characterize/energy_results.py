@@ -50,9 +50,9 @@ def energy_results(
 ) -> EnergyResults:
     """Compute the figures of one accounting.
 
-    R_Q is energy relative to 8/8 (eq. 6), P_FG the energy of a zero weight relative to 8/8 (eq. 7). Where weights stream, a zero
-    weight is measured among others: half of the weights are zeroed, and the energy of the zeros is what is left after the
-    other half is paid for. Source: Balaskas et al., section 4.3.
+    R_Q is energy relative to 8/8 (eq. 6), P_FG the energy of a zero weight relative to 8/8 (eq. 7). Where weights
+    stream, a zero weight is measured among others: half of the weights are zeroed, and the energy of the zeros is
+    what is left after the other half is paid for. Source: Balaskas et al., section 4.3.
     """
     energy: dict[int, dict[int, float]] = {}
     ci: dict[int, dict[int, float]] = {}

@@ -31,8 +31,9 @@ EXCLUDED_CELLS = (
     *("*x1p*", "*xp*", "SDF*", "ICG*", "DFFASRHQN*", "DFFHQx*", "DLL*", "DHL*", "DFFL*", "TIE*", "FAx*", "HAx*", "HB*"),
     "CKINVDC*",
 )
-"""Cells no MAC is built from here: fractional drives, integrated clock gates, latches, scan and falling-edge registers,
-large registers, tie cells, hold buffers, clock inverters, and cells of two outputs, which mapping cannot use."""
+"""Cells no MAC is built from here: fractional drives, integrated clock gates, latches, scan and falling-edge
+registers, large registers, tie cells, hold buffers, clock inverters, and cells of two outputs, which mapping cannot
+use."""
 
 MAX_INPUTS = 6
 """Technology mapping takes gates of at most six inputs."""
@@ -58,7 +59,8 @@ def read_liberty(paths: Sequence[Path], cells: Iterable[str] | None = None) -> C
     """Read Liberty files of one corner into one library.
 
     `cells`: the names to read; where None, all but EXCLUDED_CELLS, latches and cells of several outputs. Raises
-    InputError (one line with file and place) for unreadable, truncated or incomplete files and for corners that differ.
+    InputError (one line with file and place) for unreadable, truncated or incomplete files and for corners that
+    differ.
     """
     if not paths:
         raise InputError("--liberty names no file")

@@ -1,16 +1,18 @@
 """From a mapped netlist and a cell library to the arrays of the simulation kernels.
 
-Model: a net's load is the sum of the pins it drives plus `wire_load_ff` for each of them; input slews are static, found in one
-topological pass (mean over the arcs of a cell, per output edge), so that every delay and energy is a constant of (input, state of
-the cell), read from the library's tables at that slew and load. An output toggle costs the library's internal energy (both
-rails) plus half C V^2 of the driven net; the library's figures exclude the load, so nothing is counted twice.
+Model: a net's load is the sum of the pins it drives plus `wire_load_ff` for each of them; input slews are static,
+found in one topological pass (mean over the arcs of a cell, per output edge), so that every delay and energy is a
+constant of (input, state of the cell), read from the library's tables at that slew and load. An output toggle costs
+the library's internal energy (both rails) plus half C V^2 of the driven net; the library's figures exclude the load,
+so nothing is counted twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 from characterize.arc_selection import CellOutput, holds, select_arcs
 from characterize.cell_library import Cell, CellLibrary, FlipFlop, Sense, Table
 from characterize.gate_arrays import GateArrays
-from characterize.kernels.timed import CLOCK_GROUP, INPUT_GROUP, MAX_INPUTS, REGISTER_GROUP
+from characterize.kernels.timed import MAX_INPUTS
 from characterize.netlist import Netlist
 from hwsim.errors import InputError
 
@@ -34,7 +36,8 @@ class LoweredNetlist:
     """Kernel arrays of a netlist with what is needed to read the results.
 
     `net_names[net]`; `load_ff: float64[nets]`; `slew_ps: float64[nets, 2]` (falling, rising); `gate_instances[g]` and
-    `ff_instances[f]` name the cells; `input_nets` holds the bits of the input ports in the order of the kernels' inputs, the clock left out; `leakage_nw` of all cells.
+    `ff_instances[f]` name the cells; `input_nets` holds the bits of the input ports in the order of the kernels'
+    inputs, the clock left out; `leakage_nw` of all cells.
     """
 
     arrays: GateArrays
@@ -95,18 +98,17 @@ def lower(
     for register in registers:
         if register.clock_net != clock_net or not register.spec.rising_edge:
             raise InputError(
-                f"flip-flop '{register.instance}' is not clocked by the rising edge of '{clock_port}'; gated, divided and"
-                " inverted clocks are not characterized"
+                f"flip-flop '{register.instance}' is not clocked by the rising edge of '{clock_port}'; gated,"
+                " divided and inverted clocks are not characterized"
             )
     loads = net_loads(netlist, wire_load_ff)
-    inputs = {
-        name: port.nets for name, port in netlist.ports.items() if port.is_input and name != clock_port
-    }
+    inputs = {name: port.nets for name, port in netlist.ports.items() if port.is_input and name != clock_port}
     annotation = Annotation(library, loads, np.full((len(netlist.net_names), 2), library.default_slew_ps))
     source = annotation.source_register(registers)
     input_arrays = annotation.inputs([net for nets in inputs.values() for net in nets], source)
-    ff_arrays = annotation.registers(registers)
+    annotation.registers(registers)  # sets the slews that the gates start from
     gate_arrays = annotation.gates(gates, groups)
+    ff_arrays = annotation.registers(registers)
     arrays = GateArrays(**gate_arrays, **ff_arrays, **input_arrays, period_fs=np.array([round(period_ps * FS_PER_PS)]))
     return LoweredNetlist(
         arrays=arrays,
@@ -176,7 +178,7 @@ class Annotation:
 
     def net_zj(self, net: int) -> int:
         """Energy of one toggle of a net's load."""
-        return round(self.loads[net] * self.half_v2 * ZJ_PER_FJ)
+        return round(float(self.loads[net]) * self.half_v2 * ZJ_PER_FJ)
 
     def source_register(self, registers: Sequence[Register]) -> Register | None:
         """The flip-flop type that stands for the ones outside that drive the inputs: the first of the netlist."""
@@ -196,7 +198,7 @@ class Annotation:
         slews = [(arc.rise_slew if rising else arc.fall_slew).at(slew, load_ff) for arc in arcs]
         return sum(delays) / len(delays), sum(slews) / len(slews)
 
-    def inputs(self, nets: Sequence[int], source: Register | None) -> dict[str, NDArray[np.generic]]:
+    def inputs(self, nets: Sequence[int], source: Register | None) -> dict[str, Any]:
         """Arrays of the primary inputs, launched by flip-flops like `source` that drive the same load."""
         delay = np.ones((len(nets), 2), np.int64)
         for index, net in enumerate(nets):
@@ -207,7 +209,7 @@ class Annotation:
         toggle = np.array([self.net_zj(net) for net in nets], np.int64)
         return {"input_net": np.array(nets, np.int32), "input_delay_fs": delay, "input_toggle_zj": toggle}
 
-    def registers(self, registers: Sequence[Register]) -> dict[str, NDArray[np.generic]]:
+    def registers(self, registers: Sequence[Register]) -> dict[str, Any]:
         """Arrays of the flip-flops."""
         count = len(registers)
         delay = np.ones((count, 2), np.int64)
@@ -228,7 +230,8 @@ class Annotation:
                     fall_fj = self.ff_energy(register, spec.clock_pin, 0, clock=0, data=level, output=other)
                     fall[f, level, other] = round(fall_fj * ZJ_PER_FJ + clock_share)
                     data_fj = [
-                        self.ff_energy(register, spec.data_pin, level, clock=other, data=level, output=q) for q in (0, 1)
+                        self.ff_energy(register, spec.data_pin, level, clock=other, data=level, output=q)
+                        for q in (0, 1)
                     ]
                     data[f, other, level] = round(sum(data_fj) / 2 * ZJ_PER_FJ)
         return {
@@ -242,8 +245,8 @@ class Annotation:
             "ff_data_zj": data,
         }
 
-    def ff_energy(self, register: Register, pin: str, rising: int, clock: int, data: int, output: int) -> float:
-        """Internal energy, fJ, of one edge of a flip-flop's pin in a state of its pins (mean of the arcs that apply)."""
+    def ff_energy(self, register: Register, pin: str, rising: int, *, clock: int, data: int, output: int) -> float:
+        """Internal energy, fJ, of one edge of a flip-flop's pin in a state of its pins (mean of arcs that apply)."""
         spec = register.spec
         row = dict.fromkeys(register.cell.pins, 0)
         row |= {spec.clock_pin: clock, spec.data_pin: data, spec.output_pin: output}
@@ -258,7 +261,7 @@ class Annotation:
             slew = float(self.slew_ps[register.data_net, rising])
         return sum((arc.rise_fj if rising else arc.fall_fj).at(slew, load) for arc in fitting) / len(fitting)
 
-    def gates(self, gates: Sequence[Gate], groups: Mapping[int, int]) -> dict[str, NDArray[np.generic]]:
+    def gates(self, gates: Sequence[Gate], groups: Mapping[int, int]) -> dict[str, Any]:
         """Arrays of the combinational gates, visited in topological order."""
         pin_start = np.cumsum([0] + [len(gate.input_nets) for gate in gates]).astype(np.int32)
         table_start = np.cumsum([0] + [len(gate.arcs.levels) for gate in gates]).astype(np.int32)
@@ -291,13 +294,13 @@ class Annotation:
         slews = {name: self.slew_ps[net] for name, net in zip(arcs.inputs, gate.input_nets, strict=True)}
         net_zj = self.net_zj(gate.output_net)
 
-        @lru_cache(maxsize=None)
+        @cache
         def delay_ps(index: int, rising_input: int, rising_output: int) -> float:
             arc = arcs.timing[index]
             table = arc.cell_rise if rising_output else arc.cell_fall
             return table.at(float(slews[arc.input_pin][rising_input]), load)
 
-        @lru_cache(maxsize=None)
+        @cache
         def energy_fj(index: int, cause: str, rising_input: int, rising: int) -> float:
             arc = arcs.power[index]
             return (arc.rise_fj if rising else arc.fall_fj).at(float(slews[cause][rising_input]), load)

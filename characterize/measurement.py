@@ -46,7 +46,7 @@ class Case:
 class Measurement:
     """Batch means of one case.
 
-    `batches_fj: float64[batches, groups]`, the last column leakage; `capped` where the batch limit came before the interval asked for.
+    `batches_fj: float64[batches, groups]`, the last column leakage; `capped` where the batch limit came first.
     """
 
     case: Case
@@ -95,7 +95,7 @@ class Campaign:
     def measure(self, cases: Sequence[Case], done: Callable[[Measurement], None]) -> dict[Case, Measurement]:
         """Measure every case, `jobs` at a time; `done` is called (in this thread) as cases finish, in their order.
 
-        The result of a case depends on nothing but the seed. An exception, Ctrl-C included, stops the workers within a batch.
+        The result of a case depends on nothing but the seed. An exception (Ctrl-C too) stops workers within a batch.
         """
         stop = threading.Event()
         pool = ThreadPoolExecutor(max_workers=max(1, self.jobs))

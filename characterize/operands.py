@@ -1,7 +1,7 @@
 """Distributions of weights and activations on the integer grid of a precision, drawn by inverse CDF.
 
-A distribution turns uniform numbers in [0, 1) into integers, so that every precision can be driven by the same draws (common
-random numbers): differences between precisions then carry far less noise than the energies themselves.
+A distribution turns uniform numbers in [0, 1) into integers, so that every precision can be driven by the same draws
+(common random numbers): differences between precisions then carry far less noise than the energies themselves.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ class Operand(Protocol):
 def laplace_clip(bits: int) -> float:
     """Return the clipping value alpha/b that minimises the error of a Laplace variable at `bits` bits.
 
-    The minimum of 2 b^2 exp(-alpha/b) + alpha^2 / (3 * 4^bits) is at alpha/b = W(3 * 4^bits), W the Lambert W function; a
-    one-sided variable has one bit more. Source: Banner et al., Post-training 4-bit quantization (ACIQ), NeurIPS 2019.
+    The minimum of 2 b^2 exp(-alpha/b) + alpha^2 / (3 * 4^bits) is at alpha/b = W(3 * 4^bits), W the Lambert W
+    function; a one-sided variable has one bit more. Source: Banner et al., Post-training 4-bit quantization (ACIQ),
+    NeurIPS 2019.
     """
     target = 3.0 * 4.0**bits
     root = math.log(target)
@@ -50,7 +51,8 @@ class LaplaceWeights:
         step = laplace_clip(bits) / 2 ** (bits - 1)
         centred = uniform - 0.5
         value = -np.sign(centred) * np.log1p(-2 * np.abs(centred))
-        return np.clip(np.rint(value / step), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1).astype(np.int64)
+        quantized: Integers = np.clip(np.rint(value / step), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1).astype(np.int64)
+        return quantized
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ class RectifiedActivations:
         step = laplace_clip(magnitude_bits + 1) / 2**magnitude_bits
         tail = np.maximum(uniform - self.zero_share, 0.0) / (1 - self.zero_share)
         value = -np.log1p(-tail)
-        return np.minimum(np.rint(value / step), 2**magnitude_bits - 1).astype(np.int64)
+        quantized: Integers = np.minimum(np.rint(value / step), 2**magnitude_bits - 1).astype(np.int64)
+        return quantized
 
 
 @dataclass(frozen=True)
@@ -81,25 +84,27 @@ class UniformIntegers:
     def draw(self, uniform: Floats, bits: int) -> Integers:
         """Integers over the whole range of `bits` bits."""
         value = np.floor(uniform * 2**bits).astype(np.int64)
-        return value - 2 ** (bits - 1) if self.signed else value
+        shifted: Integers = value - 2 ** (bits - 1) if self.signed else value
+        return shifted
 
 
 @dataclass(frozen=True)
 class TensorValues:
     """Values of a real quantized tensor; runs along the last axis keep their order.
 
-    `values[b]` is the flat tensor at b bits. A precision that the file lacks is made from the next wider one by scaling the range
-    down and rounding.
+    `values[b]` is the flat tensor at b bits. A precision that the file lacks is made from the next wider one by
+    scaling the range down and rounding.
     """
 
     values: dict[int, Integers]
     signed: bool
 
     def draw(self, uniform: Floats, bits: int) -> Integers:
-        """Consecutive values from a random place for each run of the last axis (a single value where its length is 1)."""
+        """Consecutive values from a random place for each run of the last axis (one value where its length is 1)."""
         flat = self.at(bits)
         start = (uniform[..., :1] * flat.size).astype(np.int64)
-        return flat[(start + np.arange(uniform.shape[-1])) % flat.size]
+        runs: Integers = flat[(start + np.arange(uniform.shape[-1])) % flat.size]
+        return runs
 
     def at(self, bits: int) -> Integers:
         """Return the flat tensor at a precision."""
@@ -107,7 +112,8 @@ class TensorValues:
             return self.values[bits]
         wider = min(b for b in self.values if b > bits)
         low, high = integer_range(bits, self.signed)
-        return np.clip(np.rint(self.values[wider] / 2 ** (wider - bits)), low, high).astype(np.int64)
+        narrowed: Integers = np.clip(np.rint(self.values[wider] / 2 ** (wider - bits)), low, high).astype(np.int64)
+        return narrowed
 
 
 def integer_range(bits: int, signed: bool) -> tuple[int, int]:
@@ -118,8 +124,9 @@ def integer_range(bits: int, signed: bool) -> tuple[int, int]:
 def read_tensors(path: Path, signed_activations: bool) -> tuple[TensorValues, TensorValues]:
     """Read weights and activations of a quantized network from an .npz.
 
-    Integer arrays of any shape: `weights` and `activations` hold 8-bit values; `weights_4`, `activations_4` and so on may hold other
-    precisions. Activations are signed where the MAC's port is, else unsigned. Raises InputError naming file, array and value.
+    Integer arrays of any shape: `weights` and `activations` hold 8-bit values; `weights_4`, `activations_4` and so on
+    may hold other precisions. Activations are signed where the MAC's port is, else unsigned. Raises InputError naming
+    file, array and value.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -155,5 +162,7 @@ def _checked(path: Path, key: str, array: NDArray[np.generic], bits: int, signed
     smallest, largest = int(array.min()), int(array.max())
     if smallest < low or largest > high:
         wrong = smallest if smallest < low else largest
-        raise InputError(f"{where} holds {wrong}, beyond {bits} {'signed' if signed else 'unsigned'} bits ({low} to {high})")
+        raise InputError(
+            f"{where} holds {wrong}, beyond {bits} {'signed' if signed else 'unsigned'} bits ({low} to {high})"
+        )
     return array.astype(np.int64).reshape(-1)

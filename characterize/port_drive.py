@@ -16,9 +16,9 @@ RESET_CYCLES = 3
 class PortDrive:
     """Which input ports carry what.
 
-    `widths`: port name to bits, in the order of the kernels' input columns. Each role names its port or is None where the MAC has
-    none; `reset_active` is the level that resets. `psum_lag` is by how many cycles psum_in follows the operands that it is
-    added to.
+    `widths`: port name to bits, in the order of the kernels' input columns. Each role names its port or is None where
+    the MAC has none; `reset_active` is the level that resets. `psum_lag` is by how many cycles psum_in follows the
+    operands that it is added to.
     """
 
     widths: dict[str, int]
@@ -33,8 +33,8 @@ class PortDrive:
     def columns(self, stream: OperandStream, warm_up: int) -> NDArray[np.uint8]:
         """Return input levels, `uint8[warm_up + cycles, inputs]`.
 
-        The warm-up replays the end of the stream with the weight loading (reset first, where there is one), so that the
-        first counted cycle follows from a cycle of the same statistics.
+        The warm-up replays the end of the stream with the weight loading (reset first, where there is one), so that
+        the first counted cycle follows from a cycle of the same statistics.
         """
         cycles = np.concatenate([np.arange(stream.cycles - warm_up, stream.cycles), np.arange(stream.cycles)])
         load = stream.load[cycles]

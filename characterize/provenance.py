@@ -39,7 +39,7 @@ def file_hashes(paths: tuple[Path, ...]) -> dict[str, str]:
 
 
 def spec_json(spec: RunSpec) -> dict[str, Any]:
-    """Return a run's specification as plain JSON values, without what cannot change the result (`jobs`)."""
+    """Return a run's specification as plain JSON values: files by name only, and no `jobs`, which change nothing."""
     content = _plain(asdict(spec))
     del content["jobs"]
     return dict(content)
@@ -49,7 +49,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Path):
-        return str(value)
+        return value.name
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):

@@ -6,19 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from characterize import technology
 from characterize.cell_library import CellLibrary
 from characterize.design import MappedMac, map_mac
 from characterize.energy_results import REFERENCE, EnergyResults, cases_for, energy_results
 from characterize.mac_interface import MacInterface
-from characterize.measurement import Campaign, Case, Measurement
+from characterize.measurement import MAX_BATCHES, Campaign, Case, Measurement
 from characterize.multiplier import DEFAULT_MULTIPLIER, mac_design
 from characterize.provenance import file_hashes, spec_json, text_hash, versions
 from characterize.spec import Accounting, ActivityKind, Dataflow, RunSpec
 from characterize.stimulus import StreamGenerator, stream_generator
 from characterize.synthesis import Design
-from characterize.technology import embedded_library, read_liberty
 from characterize.weight_energy import energy_by_weight_fj
 from hwsim.energy_table import MacEnergyTable
+from hwsim.errors import InputError
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage, steps done and steps in all."""
@@ -38,7 +39,7 @@ class RunOutcome:
 def characterize(spec: RunSpec, progress: Progress = lambda stage, done, total: None) -> RunOutcome:
     """Carry out a run; raises InputError for input that cannot be used and RunError where a step fails."""
     progress("technology", 0, 1)
-    library = read_liberty(spec.liberty) if spec.liberty else embedded_library()
+    library = load_library(spec)
     design, interface = resolve_design(spec)
     progress("synthesis", 0, 1)
     mac = map_mac(design, interface, library, spec.period_ps)
@@ -63,6 +64,17 @@ def characterize(spec: RunSpec, progress: Progress = lambda stage, done, total: 
     by_weight = energy_by_weight_fj(campaign, range(-128, 128)) if interface.weight_bits == 8 else {}
     table = build_table(spec, library, mac, measured, by_weight)
     return RunOutcome(table, measured, mac)
+
+
+def load_library(spec: RunSpec) -> CellLibrary:
+    """Return the user's library, or the embedded one where none is named."""
+    if spec.liberty:
+        return technology.read_liberty(spec.liberty)
+    embedded = getattr(technology, "embedded_library", None)
+    if embedded is None:
+        raise InputError("no embedded technology in this version; name the library's files with --liberty")
+    library: CellLibrary = embedded()
+    return library
 
 
 def resolve_design(spec: RunSpec) -> tuple[Design, MacInterface]:
@@ -106,9 +118,7 @@ def build_table(
         "breakdown_fj": measured[REFERENCE].breakdown_fj(),
         "transition_model": {},
         "accountings": {accounting.value: result.as_json() for accounting, result in results.items()},
-        "energy_by_weight_fj": {
-            value: figures[spec.accounting.value] for value, figures in sorted(by_weight.items())
-        },
+        "energy_by_weight_fj": {value: figures[spec.accounting.value] for value, figures in sorted(by_weight.items())},
         "provenance": provenance(spec, library, mac, measured),
     }
     return MacEnergyTable.model_validate(content)
@@ -119,6 +129,7 @@ def provenance(
 ) -> dict[str, Any]:
     """Return how the figures were obtained; the same for the same specification and versions."""
     timed = spec.activity is ActivityKind.TIMED
+    batches = [len(m.batches_fj) for m in measured.values()]
     return {
         "activity": spec.activity.value,
         "delay_model": (
@@ -143,18 +154,15 @@ def provenance(
             "latest_event_ps": max(m.activity.latest_fs for m in measured.values()) / 1000,
         },
         "simulated_cycles": sum(m.cycles for m in measured.values()),
-        "batches": {str(batches): n for batches, n in _counts(measured).items()},
+        "batches": {"fewest": min(batches), "most": max(batches), "limit": MAX_BATCHES},
         "capped": [
-            {"weight_bits": m.case.weight_bits, "activation_bits": m.case.activation_bits, "pruned": m.case.pruned.value}
+            {
+                "weight_bits": m.case.weight_bits,
+                "activation_bits": m.case.activation_bits,
+                "pruned": m.case.pruned.value,
+            }
             for m in measured.values()
             if m.capped
         ],
         "verification": {"status": "not verified", "reason": "verification did not run"},
     }
-
-
-def _counts(measured: dict[Case, Measurement]) -> dict[int, int]:
-    counts: dict[int, int] = {}
-    for measurement in measured.values():
-        counts[len(measurement.batches_fj)] = counts.get(len(measurement.batches_fj), 0) + 1
-    return dict(sorted(counts.items()))

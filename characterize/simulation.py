@@ -26,7 +26,8 @@ LANES = 64
 class SimulatedStreams:
     """Energies and activity of some streams.
 
-    `energy_zj: int64[streams, cycles, groups]` (timed) or `int64[streams, 1, groups]` (zero delay: means over the cycles), without leakage.
+    `energy_zj: int64[streams, cycles, groups]` (timed) or `int64[1, 1, groups]` (zero delay: the mean over cycles and
+    streams), without leakage.
     """
 
     energy_zj: NDArray[np.int64]
@@ -62,8 +63,8 @@ class TimedSimulator:
         period = int(arrays.period_fs[0])
         if latest >= period:
             raise InputError(
-                f"--period-ps {period / FS_PER_PS:g} is too short: signals still move {latest / FS_PER_PS:.0f} ps behind the clock"
-                f" edge; give at least --period-ps {int(latest / FS_PER_PS * 1.1) + 1}"
+                f"--period-ps {period / FS_PER_PS:g} is too short: signals still move {latest / FS_PER_PS:.0f} ps"
+                f" behind the clock edge; give at least --period-ps {int(latest / FS_PER_PS * 1.1) + 1}"
             )
         activity = Activity(
             self.lowered.net_names, toggles, high, cycles * len(streams), period, self.source, int(latest)
@@ -91,7 +92,8 @@ class ZeroDelaySimulator:
             raise RunError(f"the zero-delay kernel takes {LANES} streams at a time, not {len(streams)}")
         arrays = self.lowered.arrays
         columns = [self.drive.columns(stream, WARM_UP) for stream in streams]
-        stimulus = np.zeros(columns[0].shape, np.uint64)
+        steps, inputs = columns[0].shape
+        stimulus = np.zeros((steps, inputs), np.uint64)
         for lane, bits in enumerate(columns):
             stimulus |= bits.astype(np.uint64) << np.uint64(lane)
         word = np.zeros(self.slots, np.uint64)
@@ -110,7 +112,7 @@ class ZeroDelaySimulator:
             toggles,
             high,
         )
-        cycles = (stimulus.shape[0] - WARM_UP) * LANES
+        cycles = (steps - WARM_UP) * LANES
         energy = np.zeros((1, 1, len(GROUPS)), np.int64)
         energy[0, 0] = np.rint((toggles @ self.toggle_zj) / cycles).astype(np.int64)
         energy[0, 0, 0] = self._clock_zj(high, toggles, cycles)
@@ -131,7 +133,7 @@ class ZeroDelaySimulator:
 
 
 def mean_toggle_energies(lowered: LoweredNetlist) -> NDArray[np.float64]:
-    """Return the mean energy of one toggle of each net by group, `float64[nets, groups]` zJ, over the states of its driver."""
+    """Return the mean energy of a toggle of each net by group, `float64[nets, groups]` zJ, over its driver's states."""
     arrays = lowered.arrays
     energy = np.zeros((lowered.nets, len(GROUPS)))
     for gate, net in enumerate(arrays.gate_output):

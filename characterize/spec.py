@@ -53,10 +53,11 @@ class ActivityKind(str, Enum):
 class OperandSpec:
     """Statistics of the operand streams.
 
-    `operands` is "dnn", "uniform" or the path of an .npz with integer arrays `weights` and `activations`. `zero_activation_share` is
-    the share of exact zeros that ReLU adds to half-Laplace activations. Weight-stationary: a weight stays `hold_cycles` cycles
-    and the PE sits at positions 0..chain_depth-1 of a chain whose upstream PEs feed `psum_in`. Row-stationary: the PE cycles
-    through a row of `chain_depth` weights for `hold_cycles` outputs and adds up its own psum.
+    `operands` is "dnn", "uniform" or the path of an .npz with integer arrays `weights` and `activations`.
+    `zero_activation_share` is the share of exact zeros that ReLU adds to half-Laplace activations. Weight-stationary:
+    a weight stays `hold_cycles` cycles and the PE sits at positions 0..chain_depth-1 of a chain whose upstream PEs
+    feed `psum_in`. Row-stationary: the PE cycles through a row of `chain_depth` weights for `hold_cycles` outputs and
+    adds up its own psum.
     """
 
     operands: str = "dnn"

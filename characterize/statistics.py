@@ -20,8 +20,8 @@ class Estimate:
 def batch_estimate(batches: NDArray[np.float64]) -> Estimate:
     """Estimate a mean from independent batch means, `float64[batches]`, with Student's t.
 
-    The half-width is infinite where there are fewer than two batches. Source: Law, Simulation Modeling and Analysis, section 9.5
-    (replication with batch means).
+    The half-width is infinite where there are fewer than two batches. Source: Law, Simulation Modeling and Analysis,
+    section 9.5 (replication with batch means).
     """
     from scipy.special import stdtrit
 

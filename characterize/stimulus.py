@@ -51,8 +51,8 @@ class OperandStream:
 class StreamGenerator:
     """Draws streams; stream `index` uses the same random numbers for every precision pair and every pruned operand.
 
-    `weights_per_stream` weights (or rows of them) make one stream; `weight_port_bits`, `activation_port_bits` and `psum_port_bits` are
-    the widths of the hardware.
+    `weights_per_stream` weights (or rows of them) make one stream; `weight_port_bits`, `activation_port_bits` and
+    `psum_port_bits` are the widths of the hardware.
     """
 
     spec: OperandSpec
@@ -112,7 +112,7 @@ class StreamGenerator:
     def _row_stationary(
         self, generator: np.random.Generator, weight_bits: int, activation_bits: int, pruned: Pruned
     ) -> tuple[Integers, Integers, Integers, Integers]:
-        """A new weight each cycle, a row of `chain_depth` weights for `hold_cycles` outputs; psum_in is the PE's own sum."""
+        """A new weight each cycle, a row of `chain_depth` weights for `hold_cycles` outputs; psum_in is its own sum."""
         rows, outputs, length = self.weights_per_stream, self.spec.hold_cycles, self.spec.chain_depth
         weights = self.weights.draw(generator.random((rows, length, 1)), weight_bits)[:, :, 0]
         activations = self.activations.draw(generator.random((rows, outputs * length)), activation_bits)

@@ -1,4 +1,4 @@
-"""Word-operation tape of a netlist for the zero-delay kernel: each gate's truth table as a few AND, OR, XOR, NOT and MUX."""
+"""Word-operation tape of a netlist for the zero-delay kernel: each truth table as a few AND, OR, XOR, NOT and MUX."""
 
 from __future__ import annotations
 
@@ -45,10 +45,8 @@ class TapeWriter:
         half = len(table) // 2
         last = inputs[len(inputs) - 1]
         low, high = table[:half], table[half:]
-        if low == high:
-            slot = self._function(low, inputs[:-1])
-        else:
-            slot = self._expand(low, high, inputs[:-1], last)
+        rest = inputs[:-1]
+        slot = self._function(low, rest) if low == high else self._expand(low, high, rest, last)
         self._known[table] = slot
         return slot
 

@@ -16,8 +16,8 @@ from characterize.stimulus import OperandStream
 def energy_by_weight_fj(campaign: Campaign, values: Sequence[int]) -> dict[int, dict[str, float]]:
     """Return weight value to energy per MAC, fJ, by accounting, at 8-bit operands.
 
-    Every value meets the same activations and partial sums (one stream, or one batch of them), so that differences between
-    values are those of the weight alone.
+    Every value meets the same activations and partial sums (one stream, or one batch of them), so that differences
+    between values are those of the weight alone.
     """
     spec = replace(campaign.generator.spec, dataflow=Dataflow.WEIGHT_STATIONARY)
     generator = replace(campaign.generator, spec=spec, weights_per_stream=12)

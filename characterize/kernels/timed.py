@@ -1,8 +1,8 @@
 """Event-driven gate-level simulation with inertial delays, one clock cycle at a time, a waveform a net.
 
-Between two clock edges the combinational netlist has no loop and every delay is a constant of (pin, input state), so the
-events of a cycle can be found gate by gate in topological order: a gate merges the toggle times of its inputs and writes the
-toggle times of its output. That gives the same events as a global event queue at a fraction of its cost.
+Between two clock edges the combinational netlist has no loop and every delay is a constant of (pin, input state), so
+the events of a cycle can be found gate by gate in topological order: a gate merges the toggle times of its inputs and
+writes the toggle times of its output. That gives the same events as a global event queue at a fraction of its cost.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ def gate_waveform(
     position: Any,
     last: Any,
     following: Any,
-) -> tuple[int, int]:
+) -> tuple[Any, Any]:
     """Write the toggle times of one gate's output behind `tail` and return (number of toggles, energy zJ).
 
-    Arrays and offsets `first`, `function`, `arcs` as in GateArrays; at least one of the `pins` inputs toggles in this cycle.
-    `value: uint8[nets]` holds levels before the cycle; net n toggles at times[wave_start[n]:][:wave_count[n]], fs. An input
-    change that leaves the function at the level already scheduled changes nothing; one that restores the present level
-    removes the scheduled toggle (a pulse shorter than the delay is swallowed, and costs only the energy of its input events).
-    Of inputs that change in the same femtosecond the one with the smallest delay counts; ties go to the first pin.
-    Returns -1 toggles where `times` is full. The last four are scratch, int64[MAX_INPUTS].
+    Arrays and offsets `first`, `function`, `arcs` as in GateArrays; at least one of the `pins` inputs toggles in this
+    cycle. `value: uint8[nets]` holds levels before the cycle; net n toggles at times[wave_start[n]:][:wave_count[n]],
+    fs. An input change that leaves the function at the level already scheduled changes nothing; one that restores the
+    present level removes the scheduled toggle (a pulse shorter than the delay is swallowed, and costs only the energy
+    of its input events). Of inputs that change in the same femtosecond the one with the smallest delay counts; ties
+    go to the first pin. Returns -1 toggles where `times` is full. The last four are scratch, int64[MAX_INPUTS].
     """
     never = np.int64(1) << 62
-    state = 0
+    state = np.int64(0)
     moving = 0  # pins that toggle in this cycle come first in the scratch arrays
     for pin in range(pins):
         net = pin_net[first + pin]
@@ -111,14 +111,12 @@ def gate_waveform(
 
 
 @njit(cache=True, nogil=True)
-def launch(
-    gates: Any, inputs: Any, value: Any, wave_start: Any, wave_count: Any, times: Any, energy: Any
-) -> int:
+def launch(gates: Any, inputs: Any, value: Any, wave_start: Any, wave_count: Any, times: Any, energy: Any) -> Any:
     """Start a cycle: toggle flip-flop outputs and primary inputs behind the clock edge; return the end of used `times`.
 
-    `inputs: uint8[inputs]` are this cycle's levels. Flip-flops take the level that their data net settled to. Clock energy is
-    what an edge costs a flip-flop that keeps its output, plus the clock net; what a toggle costs beyond that goes to
-    REGISTER_GROUP.
+    `inputs: uint8[inputs]` are this cycle's levels. Flip-flops take the level that their data net settled to. Clock
+    energy is what an edge costs a flip-flop that keeps its output, plus the clock net; what a toggle costs beyond
+    that goes to REGISTER_GROUP.
     """
     ff_output, ff_data, ff_invert, ff_delay_fs = gates.ff_output, gates.ff_data, gates.ff_invert, gates.ff_delay_fs
     ff_clock_rise_zj, ff_toggle_zj = gates.ff_clock_rise_zj, gates.ff_toggle_zj
@@ -148,8 +146,8 @@ def launch(
 
 
 @njit(cache=True, nogil=True)
-def data_pin_energy(gates: Any, value: Any, wave_start: Any, wave_count: Any, times: Any) -> int:
-    """Return what the toggles of all data pins cost inside the flip-flops, zJ; the clock is high for half the period."""
+def data_pin_energy(gates: Any, value: Any, wave_start: Any, wave_count: Any, times: Any) -> Any:
+    """Return what the toggles of all data pins cost inside the flip-flops, zJ; the clock is high for half a period."""
     ff_data, ff_data_zj = gates.ff_data, gates.ff_data_zj
     half = gates.period_fs[0] // 2
     total = np.int64(0)
@@ -163,7 +161,7 @@ def data_pin_energy(gates: Any, value: Any, wave_start: Any, wave_count: Any, ti
 
 
 @njit(cache=True, nogil=True)
-def falling_edge_energy(gates: Any, value: Any) -> int:
+def falling_edge_energy(gates: Any, value: Any) -> Any:
     """Return what the falling clock edge costs in all flip-flops, zJ."""
     ff_data, ff_output, ff_clock_fall_zj = gates.ff_data, gates.ff_output, gates.ff_clock_fall_zj
     total = np.int64(0)
@@ -173,11 +171,9 @@ def falling_edge_energy(gates: Any, value: Any) -> int:
 
 
 @njit(cache=True, nogil=True)
-def settle(
-    now: int, value: Any, wave_start: Any, wave_count: Any, times: Any, toggles: Any, high_fs: Any
-) -> int:
+def settle(now: int, value: Any, wave_start: Any, wave_count: Any, times: Any, toggles: Any, high_fs: Any) -> Any:
     """End a cycle: apply all toggles to `value`, count them and the time spent high; return the latest time, fs."""
-    latest = np.int64(0)
+    latest: Any = np.int64(0)
     for net in range(2, value.size):
         count = wave_count[net]
         if count == 0:
@@ -197,13 +193,13 @@ def settle(
 @njit(cache=True, nogil=True)
 def simulate_timed(
     gates: Any, stimulus: Any, warm_up: int, value: Any, cycle_energy_zj: Any, toggles: Any, high_fs: Any
-) -> tuple[int, int]:
+) -> tuple[Any, Any]:
     """Simulate independent streams and return (status, latest event of any cycle, fs); status 0 is success.
 
-    `stimulus: uint8[streams, warm_up + cycles, inputs]`; `value: uint8[nets]` the settled levels every stream starts from (left as
-    found); outputs `cycle_energy_zj: int64[streams, cycles, groups]` without leakage, `toggles: int64[nets]` and
-    `high_fs: int64[nets]` (time at level 1) summed over streams. The first `warm_up` cycles fill the pipeline and are not
-    counted. Status 1: a cycle held more events than the buffer.
+    `stimulus: uint8[streams, warm_up + cycles, inputs]`; `value: uint8[nets]` the settled levels every stream starts
+    from (left as found); outputs `cycle_energy_zj: int64[streams, cycles, groups]` without leakage, `toggles:
+    int64[nets]` and `high_fs: int64[nets]` (time at level 1) summed over streams. The first `warm_up` cycles fill the
+    pipeline and are not counted. Status 1: a cycle held more events than the buffer.
     """
     nets = value.size
     streams, steps, _ = stimulus.shape
@@ -223,7 +219,7 @@ def simulate_timed(
     cold_toggles = np.zeros(nets, np.int64)
     cold_high = np.zeros(nets, np.int64)
     period = gates.period_fs[0]
-    latest = np.int64(0)
+    latest: Any = np.int64(0)
     for stream in range(streams):
         level[:] = value
         for step in range(steps):

@@ -1,6 +1,6 @@
 """Zero-delay simulation of 64 independent streams at once: one machine word a net, one bit a stream.
 
-A netlist is lowered to a tape of two-input word operations (see characterize.simulation); every operation runs once a cycle.
+A netlist is lowered to a tape of word operations (see characterize.tape); every operation runs once a cycle.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def ones(word: np.uint64) -> np.int64:
 
 @njit(cache=True, nogil=True)
 def evaluate(tape: Any, word: Any) -> None:
-    """Run the tape `int32[operations, 5]` (operation, target, left, right, select) on `word: uint64[slots]` in place."""
+    """Run the tape `int32[operations, 5]` (operation, target, left, right, select) on `word: uint64[slots]`."""
     for row in range(tape.shape[0]):
         operation = tape[row, 0]
         left = word[tape[row, 2]]
@@ -61,9 +61,10 @@ def simulate_zero_delay(
 ) -> None:
     """Simulate 64 streams with zero delay, counting settled levels only (no glitches).
 
-    `stimulus: uint64[warm_up + cycles, inputs]`, bit s of a word is stream s; `word: uint64[slots]` holds the settled levels at the
-    start (slots 0 and 1 are constant 0 and all ones) and is left at the end state; `toggles: int64[nets]` and `high_cycles:
-    int64[nets]` add up over streams and the cycles behind the warm-up. Energy per cycle needs no more than these counts.
+    `stimulus: uint64[warm_up + cycles, inputs]`, bit s of a word is stream s; `word: uint64[slots]` holds the settled
+    levels at the start (slots 0 and 1 are constant 0 and all ones) and is left at the end state; `toggles:
+    int64[nets]` and `high_cycles: int64[nets]` add up over streams and the cycles behind the warm-up. Energy per
+    cycle needs no more than these counts.
     """
     nets = toggles.size
     before = np.empty(nets, np.uint64)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,21 +10,10 @@ import pytest
 from characterize.kernels.timed import simulate_timed
 from characterize.kernels.zero_delay import simulate_zero_delay
 from characterize.tape import write_tape
+from tests.reference import timed_simulation as twin
+from tests.reference.random_netlist import random_netlist
 
 GROUPS = 5
-
-
-def _load(name: str) -> Any:
-    path = Path(__file__).parents[1] / "reference" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"reference_{name}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-twin = _load("timed_simulation")
-random_netlist = _load("random_netlist").random_netlist
 
 
 def _start(arrays: Any, nets: int) -> Any:

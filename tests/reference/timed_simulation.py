@@ -22,7 +22,7 @@ def settled(gates: Any, level: list[int]) -> None:
 
 
 def simulate_timed(gates: Any, stimulus: Any, warm_up: int, value: Any, groups: int) -> tuple[Any, Any, Any]:
-    """Event-driven simulation with inertial delays; returns (cycle energy zJ, toggles, time high fs) as the kernel does."""
+    """Event-driven simulation with inertial delays; returns (cycle energy zJ, toggles, time high fs)."""
     streams, steps, _ = stimulus.shape
     energy = np.zeros((streams, steps - warm_up, groups), np.int64)
     toggles = np.zeros(value.size, np.int64)
@@ -84,7 +84,7 @@ def one_cycle(gates: Any, inputs: Any, level: list[int], groups: int) -> tuple[A
     return spent, toggles, high
 
 
-def react(
+def react(  # noqa: PLR0917
     gates: Any, gate: int, now: int, changed: set[int], level: list[int], pending: Any, queue: Any, spent: Any
 ) -> None:
     """Let a gate see the inputs that changed at `now`: schedule, keep or deschedule its output."""

@@ -1,0 +1,88 @@
+"""The files of a finished run: table, CSV, netlist, activity, record, plots."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import datetime, timezone
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from characterize.energy_results import REFERENCE
+from characterize.run import RunOutcome
+from characterize.spec import RunSpec
+from hwsim.energy_table import MacEnergyTable
+from hwsim.files import write_bytes, write_json, write_text
+
+TABLE_FILE = "mac_energy.json"
+NETLIST_FILE = "netlist.v"
+
+
+def write_run(outcome: RunOutcome, spec: RunSpec, folder: Path, wall_s: float) -> None:
+    """Write all files of a run into a folder; all but `timestamp` and `wall_s` in run.json follow from the spec."""
+    table = outcome.table
+    write_json(folder / TABLE_FILE, table_json(table))
+    write_text(folder / "table.csv", table_csv(table))
+    write_text(folder / "energy_by_weight.csv", weight_csv(table))
+    write_text(folder / NETLIST_FILE, outcome.mac.synthesis.verilog)
+    if find_spec("characterize.saif"):
+        write_text(folder / "activity.saif", activity_saif(outcome))
+    record = {
+        "schema": 1,
+        **table.provenance,
+        "timestamp": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "wall_s": round(wall_s, 3),
+    }
+    write_json(folder / "run.json", record)
+    if find_spec("characterize.plots"):
+        write_plots(outcome, folder)
+
+
+def table_json(table: MacEnergyTable) -> dict[str, Any]:
+    """Return the table as the JSON that hwsim reads."""
+    content: dict[str, Any] = json.loads(table.model_dump_json(by_alias=True))
+    return content
+
+
+def table_csv(table: MacEnergyTable) -> str:
+    """Return one line a precision pair and accounting."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["accounting", "weight_bits", "activation_bits", "energy_fj", "ci95_rel", "r_q"])
+    accountings: dict[str, Any] = (table.model_extra or {})["accountings"]
+    for accounting, figures in accountings.items():
+        for w, row in figures["energy_fj"].items():
+            for a, energy_fj in row.items():
+                ci, r_q = figures["ci95_rel"][w][a], figures["r_q"][w][a]
+                writer.writerow([accounting, w, a, f"{energy_fj:.4f}", f"{ci:.5f}", f"{r_q:.5f}"])
+    return stream.getvalue()
+
+
+def weight_csv(table: MacEnergyTable) -> str:
+    """Return one line a weight value: the energy of a MAC while that weight is held."""
+    by_weight: dict[int, float] = (table.model_extra or {})["energy_by_weight_fj"]
+    lines = [f"{value},{energy_fj:.4f}" for value, energy_fj in by_weight.items()]
+    return "\n".join(["weight,energy_fj", *lines]) + "\n"
+
+
+def activity_saif(outcome: RunOutcome) -> str:
+    """Return the switching activity of the 8/8 streams as SAIF."""
+    saif = import_module("characterize.saif")
+    text: str = saif.write_saif(outcome.measured[REFERENCE].activity)
+    return text
+
+
+def write_plots(outcome: RunOutcome, folder: Path) -> None:
+    """Draw energy against precision, the breakdown, and energy by weight value, as SVG and PNG."""
+    plots = import_module("characterize.plots")
+    table = outcome.table
+    figures = {
+        "energy_by_precision": plots.precision_figure({table.multiplier: table}),
+        "breakdown": plots.breakdown_figure({table.multiplier: plots.numeric_parts(table.breakdown_fj)}),
+    }
+    for name, figure in figures.items():
+        for kind in plots.FORMATS:
+            write_bytes(folder / f"{name}.{kind}", plots.render(figure, kind))
