@@ -158,6 +158,8 @@ def _run(work: Path, design: Design) -> str:
     except subprocess.TimeoutExpired:
         raise RunError(f"synthesis of '{design.top}' did not end within {TIMEOUT_S:g} s") from None
     log = done.stdout + done.stderr
+    for file in design.files:  # errors name a file as its author does
+        log = log.replace(str(file.absolute()), str(file))
     if done.returncode != 0 or not (work / "netlist.v").is_file():
         raise diagnose(log, design.top)
     refuse_truncation(log)
