@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from enum import Enum
 from functools import lru_cache
@@ -57,6 +58,16 @@ class CostPreset(BaseModel):
         if missing:
             raise ValueError(f"sources lacks {', '.join(sorted(missing))}: say where each figure comes from")
         return self
+
+    def as_toml(self) -> str:
+        """Return the file that reads back as this preset."""
+        content = self.model_dump(mode="json", exclude_none=True)
+        tables = {key: content.pop(key) for key in list(content) if isinstance(content[key], dict)}
+        lines = [f"{key} = {json.dumps(value)}" for key, value in content.items() if key != "name"]
+        for name, table in tables.items():
+            if table:
+                lines += ["", f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+        return "\n".join(lines) + "\n"
 
     def glb_figure(self, glb_bytes: int) -> float:
         """Return the GLB's cost for a capacity, in the preset's unit."""

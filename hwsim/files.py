@@ -16,6 +16,16 @@ from typing import Any
 from hwsim.errors import InputError
 
 
+def check_writable(path: Path) -> None:
+    """Refuse an output file that could not be written, before any work is done."""
+    if path.is_dir():
+        raise InputError(f"cannot write '{path}': it is a folder; name a file")
+    folder = path.absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        why = "no permission" if folder.is_dir() else "no such folder"
+        raise InputError(f"cannot write '{path}': {why}; choose an existing, writable folder")
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that readers see the old content or the new, never a part of it.
 

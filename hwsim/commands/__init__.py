@@ -1,0 +1,1 @@
+"""The sub-commands of `hwsim`, one a file; each parses its options and calls one function."""

@@ -1,0 +1,99 @@
+"""`hwsim costs`: memory-cost presets with their sources, and the calibration of one against a published saving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from hwsim.calibration import Calibration
+    from hwsim.energy_table import MacEnergyTable
+
+
+@click.command("costs")
+@click.option("--show", metavar="NAME", help="Print the TOML file of a preset, to copy and edit.")
+@click.option("--calibrate", is_flag=True, help="Find the factor on the memory costs behind a published saving.")
+@click.option("--accelerator", default="paper", show_default=True, metavar="NAME|FILE", help="Tile to calibrate on.")
+@click.option("--network", default="resnet18-cifar", show_default=True, help="Network to calibrate on.")
+@click.option("--base", default="7nm", show_default=True, metavar="NAME|FILE", help="Preset to scale.")
+@click.option("--bits", default=5, show_default=True, help="Uniform precision that saves.")
+@click.option("--saving", default=0.29, show_default=True, help="Share of the total energy that it saves.")
+@click.option("--mac-table", type=click.Path(path_type=Path), help="mac_energy.json; the shipped one by default.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the calibrated preset to this TOML file.")
+def command(
+    *,
+    show: str | None,
+    calibrate: bool,
+    accelerator: str,
+    network: str,
+    base: str,
+    bits: int,
+    saving: float,
+    mac_table: Path | None,
+    out: Path | None,
+) -> None:
+    """List the memory-cost presets."""
+    from hwsim.cost_preset import PRESETS, known_costs
+    from hwsim.errors import InputError, unknown_name
+
+    if show is not None:
+        if show not in known_costs():
+            raise unknown_name("cost preset", show, known_costs())
+        click.echo((PRESETS / f"{show}.toml").read_text(), nl=False)
+    elif calibrate:
+        if not 0 < saving < 1:
+            raise InputError(f"--saving is {saving}, must be a fraction between 0 and 1")
+        from hwsim.calibration import calibrate as find
+        from hwsim.energy_table import load_mac_table
+
+        table = load_mac_table(mac_table)
+        _print_calibration(find(accelerator, table, base, net=network, bits=bits, saving=saving), table, out)
+    else:
+        _list()
+
+
+def _list() -> None:
+    from rich.table import Table
+
+    from hwsim.cost_preset import CostUnit, known_costs, load_costs
+    from hwsim.terminal import terminal
+
+    table = Table("preset", "unit", "DRAM", "GLB", "NoC", "RF", "scale")
+    for name in known_costs():
+        preset = load_costs(name)
+        sizes = preset.glb_by_kilobyte
+        glb = f"{preset.glb:g}" if preset.glb else ", ".join(f"{cost:.4g} ({size} KB)" for size, cost in sizes.items())
+        unit = "pJ a bit" if preset.unit is CostUnit.PJ_PER_BIT else "MACs a word"
+        figures = (f"{preset.dram:.4g}", glb, f"{preset.noc:.4g}", f"{preset.rf:.4g}", f"{preset.memory_scale:.4g}")
+        table.add_row(name, unit, *figures)
+    terminal().print(table)
+    for name in known_costs():
+        preset = load_costs(name)
+        click.echo(f"{name}: {preset.description}")
+        for level, source in preset.sources.items():
+            click.echo(f"  {level:4}  {source}")
+        if preset.calibration:
+            click.echo(f"  scale {preset.calibration['target']}; {preset.calibration['command']}")
+    click.echo("`hwsim costs --show NAME > mine.toml` gives a file to edit; pass it as --costs.")
+
+
+def _print_calibration(found: Calibration, table: MacEnergyTable, out: Path | None) -> None:
+    from hwsim.calibration import calibrated_preset
+    from hwsim.files import write_text
+
+    total = found.mac_pj + found.leakage_pj + found.factor * found.memory_pj
+    click.echo(
+        f"{found.network} on {found.accelerator}, {found.base} memories:"
+        f" MACs {found.mac_pj / 1e6:.1f} uJ at full width,"
+        f" {found.quantized_mac_pj / 1e6:.1f} uJ at {found.bits}/{found.bits} bit (ratio {found.mac_ratio:.4f}),"
+        f" words {found.memory_pj / 1e6:.1f} uJ, leakage {found.leakage_pj / 1e6:.1f} uJ"
+    )
+    click.echo(
+        f"memory scale {found.factor:.8g} makes uniform {found.bits}-bit operands save {found.saving:.1%};"
+        f" MACs are then {found.mac_pj / total:.1%} of the total"
+    )
+    if out is not None:
+        write_text(out, calibrated_preset(found, out.stem, table).as_toml())
+        click.echo(f"wrote {out}")

@@ -1,0 +1,40 @@
+"""`hwsim networks`: what is built in."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("networks")
+@click.option("--layers", "name", metavar="NAME", help="List the layers of one network (built-in or file).")
+@click.option("--batch", default=1, show_default=True, help="Images in a batch.")
+def command(name: str | None, batch: int) -> None:
+    """List the built-in networks with their layers, multiply-accumulates and weights."""
+    from rich.table import Table
+
+    from hwsim.layer import ConvLayer, ElementwiseLayer
+    from hwsim.network import network, output_shape
+    from hwsim.networks import known_networks
+    from hwsim.terminal import terminal
+
+    if name is not None:
+        net = network(name, batch)
+        table = Table("layer", "type", "ofmap", "kernel", title=f"{net.name}, batch {batch}")
+        for column in ("MACs", "weights"):
+            table.add_column(column, justify="right")
+        for layer in net.layers:
+            kernel = "" if isinstance(layer, ElementwiseLayer) else f"{layer.kernel_height} x {layer.kernel_width}"
+            if isinstance(layer, ConvLayer) and layer.groups > 1:
+                kernel += f", {layer.groups} groups"
+            shape = " x ".join(str(side) for side in output_shape(layer))
+            table.add_row(layer.name, layer.kind, shape, kernel, f"{layer.macs:,}", f"{layer.filter_words:,}")
+    else:
+        table = Table("network")
+        for column in ("layers", "MACs", "weights"):
+            table.add_column(column, justify="right")
+        for known in known_networks():
+            net = network(known, batch)
+            table.add_row(known, str(len(net.layers)), f"{net.macs:,}", f"{net.weights:,}")
+    terminal().print(table)
+    if name is None:
+        click.echo("`hwsim networks --layers NAME` lists the layers; ONNX, TOML and JSON files are read by path.")

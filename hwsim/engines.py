@@ -1,0 +1,68 @@
+"""The two ways to run a layer behind one interface: closed form, and execution on tensors."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from hwsim.analytic import analyze
+from hwsim.errors import InputError
+from hwsim.layer import ConvLayer, Layer
+from hwsim.mapping import Mapping
+from hwsim.pricing import LayerPricer
+from hwsim.simulate import EngineName, LayerRun, OperandStatistics
+
+
+class Engine(Protocol):
+    """Runs and prices one layer after the other."""
+
+    name: EngineName
+    notes: list[str]
+
+    def warm_up(self) -> None:
+        """Load what is compiled, so that the run alone is timed."""
+
+    def run(self, layer: Layer, bits: tuple[int, int], zero_weight: float, mapping: Mapping | None) -> LayerRun:
+        """Return one layer's counts, time and price."""
+
+
+def make_engine(
+    name: EngineName | str, pricer: LayerPricer, *, seed: int, weights: dict[str, np.ndarray[Any, Any]]
+) -> Engine:
+    """Return an engine by name."""
+    try:
+        which = EngineName(name)
+    except ValueError:
+        raise InputError(f"--engine '{name}' is unknown; use analytic or cycle") from None
+    if which is EngineName.CYCLE:
+        raise InputError("--engine cycle is not part of this build yet; use --engine analytic")
+    return AnalyticEngine(pricer)
+
+
+class AnalyticEngine:
+    """Counts and cycles in closed form."""
+
+    name = EngineName.ANALYTIC
+
+    def __init__(self, pricer: LayerPricer) -> None:
+        self.pricer = pricer
+        self.notes: list[str] = []
+
+    def warm_up(self) -> None:
+        """Load the compiled mapper."""
+        LayerPricer(self.pricer.tile, self.pricer.mac_table, self.pricer.preset).mapping(
+            ConvLayer("warm-up", 1, 1, 1, 1, 1, 1)
+        )
+
+    def run(self, layer: Layer, bits: tuple[int, int], zero_weight: float, mapping: Mapping | None) -> LayerRun:
+        """Return one layer's counts, time and price; the pricer's own mapping where none is given."""
+        pricer = self.pricer
+        if mapping is None:
+            cost = pricer.price(layer, *bits, zero_weight)
+            analysis = pricer.analysis(layer)
+        else:
+            analysis = analyze(layer, pricer.tile, mapping)
+            work = (analysis.cycles, analysis.processing_cycles, layer.macs)
+            cost = pricer.price_counts(analysis.accesses, *work, bits=bits, zeros=(zero_weight, None))
+        return LayerRun(layer, analysis, cost, bits, OperandStatistics(None, zero_weight or None))

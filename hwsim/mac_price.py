@@ -1,0 +1,105 @@
+"""What one MAC costs on a tile, and where the figure comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwsim.accelerator import AcceleratorSpec
+from hwsim.cost_preset import CostPreset, CostUnit
+from hwsim.energy_table import MacEnergyTable
+from hwsim.errors import InputError
+
+NORMALIZED_MAC_PJ = 1.0
+"""One full-precision MAC where nothing but ratios is known: energies then read as multiples of a MAC."""
+
+
+@dataclass(frozen=True)
+class MacPrice:
+    """Energies of a MAC on one tile: from the characterized table, or a unit of one where only ratios are asked for.
+
+    The unit serves normalised cost presets on a datapath that was not characterized (16 bit); it covers the full width
+    only. `characterized_zero_share`: zeros among the activations that the table's figures already average over.
+    """
+
+    table: MacEnergyTable | None
+    datapath_bits: int
+    full_mac_pj: float
+
+    @staticmethod
+    def on(tile: AcceleratorSpec, table: MacEnergyTable, preset: CostPreset) -> MacPrice:
+        """Return the prices on a tile; raises InputError where the table lacks the datapath's width."""
+        bits = tile.word_bits
+        covered = bits in table.energy_fj and bits in table.energy_fj[bits]
+        if not covered and preset.unit is CostUnit.MACS_PER_WORD:
+            return MacPrice(None, bits, NORMALIZED_MAC_PJ)
+        return MacPrice(table, bits, table.mac_energy_fj(bits, bits) / 1000.0)
+
+    @property
+    def source(self) -> str:
+        """One line that says what a MAC's energy rests on."""
+        if self.table is None:
+            return f"one {self.datapath_bits}-bit MAC = 1 (normalised: read pJ as multiples of a MAC)"
+        table = self.table
+        return (
+            f"{table.technology}, {table.multiplier} multiplier, {table.dataflow}, {table.accounting} accounting,"
+            f" {self.full_mac_pj * 1000:.1f} fJ at {self.datapath_bits}/{self.datapath_bits} bit"
+        )
+
+    @property
+    def characterized_zero_share(self) -> float | None:
+        """Return the share of zero activations behind the table's figures; None where it is not recorded."""
+        if self.table is None:
+            return None
+        return _find_share(self.table.provenance)
+
+    def mac_pj(
+        self, weight_bits: int, activation_bits: int, zero_weight: float = 0.0, zero_activation: float | None = None
+    ) -> float:
+        """Return the mean energy of a MAC, pJ.
+
+        `zero_weight`: share of MACs whose weight is zero, charged at the table's zero-weight energy. `zero_activation`:
+        the measured share of zero activations; None keeps the share that the table was characterized with.
+        Raises InputError for a precision that was not characterized.
+        """
+        if self.table is None:
+            if (weight_bits, activation_bits) != (self.datapath_bits, self.datapath_bits):
+                raise InputError(
+                    f"no MAC energy is known for {weight_bits}-bit weights and {activation_bits}-bit activations on a"
+                    f" {self.datapath_bits}-bit datapath; run `characterize run` for it and pass --mac-table"
+                )
+            return self.full_mac_pj
+        mean_fj = self.table.mac_energy_fj(weight_bits, activation_bits)
+        share = self.characterized_zero_share
+        if zero_activation is not None and share is not None and weight_bits in self.table.zero_activation_fj:
+            idle_fj = self.table.zero_activation_fj[weight_bits]
+            busy_fj = (mean_fj - share * idle_fj) / (1.0 - share)
+            mean_fj = zero_activation * idle_fj + (1.0 - zero_activation) * busy_fj
+        if zero_weight:
+            if activation_bits not in self.table.zero_weight_fj:
+                raise InputError(
+                    f"the MAC energy table ({self.table.technology}) has no zero-weight energy for"
+                    f" {activation_bits}-bit activations; run `characterize run --bits 2-8` and pass its --mac-table"
+                )
+            mean_fj = zero_weight * self.table.zero_weight_fj[activation_bits] + (1.0 - zero_weight) * mean_fj
+        return mean_fj / 1000.0
+
+    def leakage_pj(self, pes: int, latency_ms: float, macs: int) -> float:
+        """Return what leaks in all PEs over a layer's time and is not yet part of the MACs' own energy, pJ."""
+        if self.table is None:
+            return 0.0
+        # nW * ms = pJ; nW * ps = 1e-9 pJ. Total accounting charges each MAC the leakage of its own period.
+        leaked_pj = self.table.leakage_nw * pes * latency_ms
+        if self.table.accounting == "total":
+            leaked_pj -= self.table.leakage_nw * self.table.period_ps * 1e-9 * macs
+        return max(leaked_pj, 0.0)
+
+
+def _find_share(provenance: dict[str, object]) -> float | None:
+    """Look for the recorded share of zero activations: at the top of the provenance or in one of its tables."""
+    tables = [provenance, *(value for value in provenance.values() if isinstance(value, dict))]
+    for table in tables:
+        for key in ("zero_activation_share", "measured_zero_activation_share"):
+            share = table.get(key)
+            if isinstance(share, int | float) and 0.0 <= share < 1.0:
+                return float(share)
+    return None

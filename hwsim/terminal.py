@@ -1,0 +1,13 @@
+"""The rich console of the commands: tables keep their columns when the output goes to a file or a pipe."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+PIPE_COLUMNS = 160
+
+
+def terminal() -> Console:
+    """Return a console on standard output, wide enough for tables where it is no terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PIPE_COLUMNS)
