@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -16,6 +17,8 @@ class Role(Enum):
     PSUM_IN = "psum_in"
     PSUM_OUT = "psum_out"
     WEIGHT_LOAD = "weight_load"
+    ENABLE = "enable"
+    CLEAR = "clear"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class MacInterface:
         base = psum_in[n - psum_delay], or out[n - 1] where `accumulates` (no psum_in).
 
     With a weight_load port, weight[m] is the value at the last edge up to m at which weight_load was high. While reset
-    is active (`reset_active_high`), out becomes 0.
+    is active (`reset_active_high`), the registers that it reaches become 0. `constants`: ports (enable, clear) that
+    are held at a level while the MAC works.
     """
 
     ports: dict[Role, str]
@@ -43,6 +47,7 @@ class MacInterface:
     activation_delay: int = 1
     psum_delay: int = 0
     reset_active_high: bool = True
+    constants: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def latency(self) -> int:

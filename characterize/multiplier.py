@@ -11,6 +11,7 @@ from hwsim.errors import unknown_name
 
 TOP = "mac"
 UNSIGNED_SUFFIX = "-unsigned"
+OWN_ROLES = (Role.CLOCK, Role.WEIGHT_LOAD, Role.WEIGHT, Role.ACTIVATION, Role.PSUM_IN, Role.PSUM_OUT)
 DEFAULT_MULTIPLIER = "booth-weight"
 
 
@@ -80,6 +81,6 @@ def mac_design(
         "PSUM_BITS": psum_bits,
         "ACTIVATION_SIGNED": int(chosen.activation_signed),
     }
-    ports: dict[Role, str] = {role: role.value for role in Role if role is not Role.RESET}
+    ports: dict[Role, str] = {role: role.value for role in OWN_ROLES}
     interface = MacInterface(ports, weight_bits, activation_bits, psum_bits, True, chosen.activation_signed)
     return Design(files, TOP, parameters, keep_blocks), interface
