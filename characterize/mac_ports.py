@@ -73,15 +73,15 @@ def _check_complete(netlist: Netlist, ports: Mapping[Role, str]) -> None:
                 f" (free {'inputs' if wanted else 'outputs'}: {_listed(free)})"
             )
     for port in netlist.ports.values():
-        role = next((role for role, name in ports.items() if name == port.name), None)
-        if role is None and port.is_input:
+        played = next((role for role, name in ports.items() if name == port.name), None)
+        if played is None and port.is_input:
             raise InputError(
-                f"module '{netlist.name}': input '{port.name}' plays no known role; name it with --port ROLE={port.name}"
-                f" (roles: {_listed(role.value for role in Role)}) or tie it off in the RTL"
+                f"module '{netlist.name}': input '{port.name}' plays no known role; name it with --port"
+                f" ROLE={port.name} (roles: {_listed(role.value for role in Role)}) or tie it off in the RTL"
             )
-        if role is not None and port.is_input == (role is Role.PSUM_OUT):
+        if played is not None and port.is_input == (played is Role.PSUM_OUT):
             raise InputError(
-                f"--port {role.value}={port.name}: the port is an {'input' if port.is_input else 'output'}"
+                f"--port {played.value}={port.name}: the port is an {'input' if port.is_input else 'output'}"
             )
 
 
