@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from characterize.cell_library import CellLibrary
 from characterize.cones import gate_groups
+from characterize.discovery import discover_interface
 from characterize.lowering import LoweredNetlist, collect, lower
 from characterize.mac_interface import MacInterface, Role
 from characterize.measurement import StreamSimulator
@@ -35,10 +37,17 @@ class MappedMac:
         return ZeroDelaySimulator(self.lowered, self.drive)
 
 
-def map_mac(design: Design, interface: MacInterface, library: CellLibrary, period_ps: float) -> MappedMac:
-    """Synthesize a MAC and lower its netlist; raises InputError for what the tools or the library refuse."""
+def map_mac(
+    design: Design, interface: MacInterface | Mapping[str, str], library: CellLibrary, period_ps: float
+) -> MappedMac:
+    """Synthesize a MAC and lower its netlist; raises InputError for what the tools or the library refuse.
+
+    A user's own MAC comes with the roles of ports that the user named instead of an interface: the rest is discovered.
+    """
     synthesis = synthesize(design, library, period_ps)
     netlist = netlist_from_verilog(synthesis.verilog, library)
+    if not isinstance(interface, MacInterface):
+        interface = discover_interface(netlist, interface)
     return MappedMac(design, interface, synthesis, netlist, *lower_mac(netlist, interface, period_ps))
 
 
@@ -62,6 +71,7 @@ def lower_mac(netlist: Netlist, interface: MacInterface, period_ps: float) -> tu
         reset=ports.get(Role.RESET),
         reset_active=int(interface.reset_active_high),
         psum_lag=max(0, interface.activation_delay - interface.psum_delay),
+        constants=interface.constants,
     )
     unknown = set(drive.widths) - set(ports.values())
     if unknown:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ class PortDrive:
 
     `widths`: port name to bits, in the order of the kernels' input columns. Each role names its port or is None where
     the MAC has none; `reset_active` is the level that resets. `psum_lag` is by how many cycles psum_in follows the
-    operands that it is added to.
+    operands that it is added to. `constants`: ports that stay at a level (enable, clear).
     """
 
     widths: dict[str, int]
@@ -29,6 +30,7 @@ class PortDrive:
     reset: str | None = None
     reset_active: int = 1
     psum_lag: int = 0
+    constants: Mapping[str, int] = field(default_factory=dict)
 
     def columns(self, stream: OperandStream, warm_up: int) -> NDArray[np.uint8]:
         """Return input levels, `uint8[warm_up + cycles, inputs]`.
@@ -48,6 +50,6 @@ class PortDrive:
             self.psum_in: stream.psum[cycles - self.psum_lag],  # wraps: the stream is taken as circular
             self.weight_load: load,
             self.reset: reset,
-        }
+        } | {port: np.full(cycles.size, level, np.int64) for port, level in self.constants.items()}
         columns = [bit_columns(values[name], width) for name, width in self.widths.items()]
         return np.ascontiguousarray(np.concatenate(columns, axis=1))

@@ -40,9 +40,10 @@ def characterize(spec: RunSpec, progress: Progress = lambda stage, done, total: 
     """Carry out a run; raises InputError for input that cannot be used and RunError where a step fails."""
     progress("technology", 0, 1)
     library = load_library(spec)
-    design, interface = resolve_design(spec)
+    design, known = resolve_design(spec)
     progress("synthesis", 0, 1)
-    mac = map_mac(design, interface, library, spec.period_ps)
+    mac = map_mac(design, known, library, spec.period_ps)
+    interface = mac.interface
     generator = run_generator(spec, interface)
     campaign = Campaign(
         simulator=mac.simulator(spec.activity),
@@ -77,8 +78,10 @@ def load_library(spec: RunSpec) -> CellLibrary:
     return library
 
 
-def resolve_design(spec: RunSpec) -> tuple[Design, MacInterface]:
-    """Return the sources to synthesize and how the MAC is driven."""
+def resolve_design(spec: RunSpec) -> tuple[Design, MacInterface | dict[str, str]]:
+    """Return the sources to synthesize and how the MAC is driven; of the user's own RTL only what --port says."""
+    if spec.rtl and spec.top:
+        return Design(spec.rtl, spec.top, {}), dict(spec.ports)
     return mac_design(spec.multiplier or DEFAULT_MULTIPLIER)
 
 
