@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hwsim.accelerator import AcceleratorSpec
 from hwsim.cost_preset import CostPreset, load_costs
-from hwsim.energy_table import MacEnergyTable
+from hwsim.energy_table import MacEnergyTable, load_mac_table
 from hwsim.errors import InputError
 from hwsim.network import Network, network
 from hwsim.pricing import LayerPricer
@@ -16,13 +16,16 @@ PUBLISHED_SAVING = 0.29
 """Of the total energy, by 5-bit weights and activations. Source: Balaskas et al., IEEE TETC, section 3 and Fig. 2a."""
 
 PUBLISHED_BITS = 5
+NARROWER_ACCOUNTINGS = ("no-clock", "combinational")
+"""Accountings of a MAC's energy that leave out what does not depend on the operands, widest first."""
+
 REFERENCE_NETWORK = "resnet18-cifar"
 """Fig. 2a does not name its network; Fig. 2b beside it is ResNet18 on CIFAR-10, which is what we take."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The factor found, and the energies that it rests on, pJ.
+    """The factor found, and the energies that it rests on, pJ, under one accounting of the MAC table.
 
     `mac_pj`, `quantized_mac_pj`: all MACs at full precision and at `bits`; `memory_pj`: all words at the base preset;
     `leakage_pj`: what leaks beside the MACs. `saving`: the target.
@@ -31,6 +34,7 @@ class Calibration:
     network: str
     accelerator: str
     base: str
+    accounting: str
     bits: int
     saving: float
     mac_pj: float
@@ -49,6 +53,11 @@ class Calibration:
         allowed_pj = (self.mac_pj - self.quantized_mac_pj) / self.saving
         return (allowed_pj - self.mac_pj - self.leakage_pj) / self.memory_pj
 
+    @property
+    def saving_with_free_memories(self) -> float:
+        """The most that quantization can save: the share if words cost nothing."""
+        return (self.mac_pj - self.quantized_mac_pj) / (self.mac_pj + self.leakage_pj)
+
 
 def calibrate(
     tile: AcceleratorSpec | str,
@@ -61,17 +70,38 @@ def calibrate(
 ) -> Calibration:
     """Return the factor on the memory costs of `base` by which uniform quantization saves the published share.
 
-    Memory words keep the datapath's width, so all of the saving comes from the MACs. Raises InputError where the MACs
-    alone would not save that much.
+    Memory words keep the datapath's width, so all of the saving comes from the MACs. Where a MAC's clock and registers
+    leave too little to save, the factor is found under the table's next narrower accounting (without the clock, then
+    combinational cells alone), which the calibrated preset then asks for. Raises InputError where none suffices.
     """
+    table = mac_table if isinstance(mac_table, MacEnergyTable) else load_mac_table(mac_table)
+    preset = base if isinstance(base, CostPreset) else load_costs(base)
     chosen = network(net) if isinstance(net, str) else net
-    pricer = LayerPricer(tile, mac_table, base)
+    tried = []
+    for accounting in dict.fromkeys((table.accounting, *NARROWER_ACCOUNTINGS)):
+        figures = table.with_accounting(accounting)
+        if figures is None:
+            continue
+        found = _solve(LayerPricer(tile, figures, preset), chosen, bits, saving)
+        if found.factor > 0:
+            return found
+        tried.append(found)
+    best = max(tried, key=lambda one: one.saving_with_free_memories)
+    raise InputError(
+        f"no factor on the memory costs makes uniform {bits}-bit operands save {saving:.0%} of the total: with free"
+        f" memories they save {best.saving_with_free_memories:.1%} at most, because a {bits}/{bits}-bit MAC still takes"
+        f" {best.mac_ratio:.1%} of a full one ({best.accounting} accounting); ask for a smaller --saving"
+    )
+
+
+def _solve(pricer: LayerPricer, chosen: Network, bits: int, saving: float) -> Calibration:
     full = [pricer.price(layer) for layer in chosen.layers]
     narrow = [pricer.price(layer, bits, bits) for layer in chosen.layers]
-    found = Calibration(
+    return Calibration(
         network=chosen.name,
         accelerator=pricer.tile.name,
         base=pricer.preset.name,
+        accounting=pricer.mac_table.accounting,
         bits=bits,
         saving=saving,
         mac_pj=sum(cost.breakdown_pj["mac"] for cost in full),
@@ -79,15 +109,6 @@ def calibrate(
         memory_pj=sum(cost.breakdown_pj[part] for cost in full for part in ("rf", "noc", "glb", "dram")),
         leakage_pj=sum(cost.breakdown_pj["leakage"] for cost in full),
     )
-    if found.factor <= 0:
-        share = (found.mac_pj - found.quantized_mac_pj) / (found.mac_pj + found.leakage_pj)
-        raise InputError(
-            f"no factor on the memory costs makes uniform {bits}-bit operands save {saving:.0%} of the total: with"
-            f" free memories they save {share:.1%}, because a {bits}/{bits}-bit MAC still takes"
-            f" {found.mac_ratio:.1%} of a full one;"
-            " calibrate against a table with another accounting (`characterize run --accounting no-clock`)"
-        )
-    return found
 
 
 def calibrated_preset(found: Calibration, name: str, table: MacEnergyTable) -> CostPreset:
@@ -97,8 +118,9 @@ def calibrated_preset(found: Calibration, name: str, table: MacEnergyTable) -> C
         update={
             "name": name,
             "description": f"{found.base} with memories scaled so that W{found.bits}A{found.bits}"
-            f" saves {found.saving:.0%} on {found.network}",
+            f" saves {found.saving:.0%} on {found.network}; MACs by {found.accounting} accounting",
             "memory_scale": base.memory_scale * found.factor,
+            "mac_accounting": found.accounting,
             "calibration": {
                 "command": "hwsim costs --calibrate",
                 "target": f"uniform {found.bits}-bit operands save {found.saving:.0%} of the total energy"
@@ -108,7 +130,6 @@ def calibrated_preset(found: Calibration, name: str, table: MacEnergyTable) -> C
                 "base": found.base,
                 "mac_ratio": found.mac_ratio,
                 "mac_technology": table.technology,
-                "mac_accounting": table.accounting,
             },
         }
     )

@@ -31,6 +31,7 @@ class CostPreset(BaseModel):
 
     `glb_by_kilobyte`, where given, maps GLB capacities to costs; between two of them the cost is interpolated over the
     logarithm of the capacity, outside them the nearest one holds. `memory_scale` multiplies all four levels.
+    `mac_accounting`: which of the MAC table's accountings belongs to these costs; the table's own where left out.
     `sources`: where each figure comes from, a mandatory sentence for each. `calibration`: how memory_scale was found.
     """
 
@@ -45,6 +46,7 @@ class CostPreset(BaseModel):
     noc: float = Field(gt=0)
     rf: float = Field(gt=0)
     memory_scale: float = Field(default=1.0, gt=0)
+    mac_accounting: str | None = None
     sources: dict[str, str]
     calibration: dict[str, str | float | int] = Field(default_factory=dict)
 

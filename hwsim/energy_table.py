@@ -66,6 +66,19 @@ class MacEnergyTable(BaseModel):
                     raise ValueError(f"energy_fj[{weight_bits}][{activation_bits}] is {energy_fj}, must be positive")
         return table
 
+    def with_accounting(self, name: str) -> MacEnergyTable | None:
+        """Return the same table under another of its accountings.
+
+        None where it holds no such figures, or where they do not belong to its own (a table edited by hand).
+        """
+        if name == self.accounting:
+            return self
+        accountings = (self.model_extra or {}).get("accountings", {})
+        figures, own = accountings.get(name), accountings.get(self.accounting)
+        if not figures or not own or _numbers(own["energy_fj"]) != self.energy_fj:
+            return None
+        return MacEnergyTable.model_validate({**self.model_dump(by_alias=True), **figures, "accounting": name})
+
     def mac_energy_fj(self, weight_bits: int, activation_bits: int) -> float:
         """Return the energy of one MAC at a precision; raises InputError where it was not characterized."""
         try:
@@ -77,6 +90,10 @@ class MacEnergyTable(BaseModel):
                 f" weights and {activation_bits}-bit activations (it covers {have[0][0]}/{have[0][1]} to"
                 f" {have[-1][0]}/{have[-1][1]}); run `characterize run --bits 2-8` and pass its file as --mac-table"
             ) from None
+
+
+def _numbers(table: dict[str, dict[str, float]]) -> BitsTable:
+    return {int(weight): {int(bits): fj for bits, fj in row.items()} for weight, row in table.items()}
 
 
 def load_mac_table(path: Path | None = None) -> MacEnergyTable:

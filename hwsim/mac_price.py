@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from hwsim.accelerator import AcceleratorSpec
 from hwsim.cost_preset import CostPreset, CostUnit
@@ -17,22 +18,27 @@ NORMALIZED_MAC_PJ = 1.0
 class MacPrice:
     """Energies of a MAC on one tile: from the characterized table, or a unit of one where only ratios are asked for.
 
-    The unit serves normalised cost presets on a datapath that was not characterized (16 bit); it covers the full width
-    only. `characterized_zero_share`: zeros among the activations that the table's figures already average over.
+    A cost preset may ask for one of the table's accountings; where the table lacks it, `source` says so. The unit
+    serves normalised cost presets on a datapath that was not characterized (16 bit); it covers the full width only.
+    `characterized_zero_share`: zeros among the activations that the table's figures average over; None if unrecorded.
     """
 
     table: MacEnergyTable | None
     datapath_bits: int
     full_mac_pj: float
+    wanted_accounting: str | None = None
+    characterized_zero_share: float | None = None
 
     @staticmethod
     def on(tile: AcceleratorSpec, table: MacEnergyTable, preset: CostPreset) -> MacPrice:
         """Return the prices on a tile; raises InputError where the table lacks the datapath's width."""
         bits = tile.word_bits
+        table = table.with_accounting(preset.mac_accounting or table.accounting) or table
         covered = bits in table.energy_fj and bits in table.energy_fj[bits]
         if not covered and preset.unit is CostUnit.MACS_PER_WORD:
             return MacPrice(None, bits, NORMALIZED_MAC_PJ)
-        return MacPrice(table, bits, table.mac_energy_fj(bits, bits) / 1000.0)
+        full_mac_pj = table.mac_energy_fj(bits, bits) / 1000.0
+        return MacPrice(table, bits, full_mac_pj, preset.mac_accounting, _find_share(table.provenance))
 
     @property
     def source(self) -> str:
@@ -40,17 +46,12 @@ class MacPrice:
         if self.table is None:
             return f"one {self.datapath_bits}-bit MAC = 1 (normalised: read pJ as multiples of a MAC)"
         table = self.table
+        lacking = self.wanted_accounting not in {None, table.accounting}
         return (
             f"{table.technology}, {table.multiplier} multiplier, {table.dataflow}, {table.accounting} accounting,"
             f" {self.full_mac_pj * 1000:.1f} fJ at {self.datapath_bits}/{self.datapath_bits} bit"
+            + (f"; the costs ask for {self.wanted_accounting} accounting, which this table lacks" if lacking else "")
         )
-
-    @property
-    def characterized_zero_share(self) -> float | None:
-        """Return the share of zero activations behind the table's figures; None where it is not recorded."""
-        if self.table is None:
-            return None
-        return _find_share(self.table.provenance)
 
     def mac_pj(
         self, weight_bits: int, activation_bits: int, zero_weight: float = 0.0, zero_activation: float | None = None
@@ -94,12 +95,10 @@ class MacPrice:
         return max(leaked_pj, 0.0)
 
 
-def _find_share(provenance: dict[str, object]) -> float | None:
-    """Look for the recorded share of zero activations: at the top of the provenance or in one of its tables."""
-    tables = [provenance, *(value for value in provenance.values() if isinstance(value, dict))]
-    for table in tables:
-        for key in ("zero_activation_share", "measured_zero_activation_share"):
-            share = table.get(key)
-            if isinstance(share, int | float) and 0.0 <= share < 1.0:
-                return float(share)
-    return None
+def _find_share(provenance: dict[str, Any]) -> float | None:
+    """Look for the recorded share of zero activations, in the provenance or in the tables inside it."""
+    share = provenance.get("zero_activation_share")
+    if isinstance(share, int | float) and 0.0 <= share < 1.0:
+        return float(share)
+    found = (_find_share(inner) for inner in provenance.values() if isinstance(inner, dict))
+    return next((inner for inner in found if inner is not None), None)

@@ -52,7 +52,8 @@ class LayerPricer:
     """Prices layers on one tile: MACs by the characterized table, words by a cost preset, leakage by time.
 
     Energy = MACs x table fJ + words x bits x pJ a bit + leakage. Words keep the datapath's width whatever the operands'
-    precision, unless the tile packs narrow operands in DRAM and GLB. Not safe for use from several threads.
+    precision, unless the tile packs narrow operands in DRAM and GLB. `mac_table` is the table in use, under the
+    accounting that the costs ask for. Not safe for use from several threads.
     """
 
     def __init__(
@@ -65,13 +66,14 @@ class LayerPricer:
         remembered_shapes: int = 65536,
     ) -> None:
         self.tile = accelerator(tile)
-        self.mac_table = mac_table if isinstance(mac_table, MacEnergyTable) else load_mac_table(mac_table)
+        given = mac_table if isinstance(mac_table, MacEnergyTable) else load_mac_table(mac_table)
         self.preset = costs if isinstance(costs, CostPreset) else load_costs(costs or self.tile.default_costs)
         try:
             self.objective = Objective(objective)
         except ValueError:
             raise InputError(f"objective '{objective}' is unknown; use energy, latency or edp") from None
-        self.mac = MacPrice.on(self.tile, self.mac_table, self.preset)
+        self.mac = MacPrice.on(self.tile, given, self.preset)
+        self.mac_table = self.mac.table or given
         self.costs = self.preset.memory_costs(self.tile.glb_size_bytes, self.tile.word_bits, self.mac.full_mac_pj)
         self._remembered_shapes = remembered_shapes
         self._shapes: OrderedDict[NestShape, _ShapePrice] = OrderedDict()

@@ -86,7 +86,8 @@ def _print_calibration(found: Calibration, table: MacEnergyTable, out: Path | No
     total = found.mac_pj + found.leakage_pj + found.factor * found.memory_pj
     click.echo(
         f"{found.network} on {found.accelerator}, {found.base} memories:"
-        f" MACs {found.mac_pj / 1e6:.1f} uJ at full width,"
+        f" MACs {found.mac_pj / 1e6:.1f} uJ at full width"
+        f" ({found.accounting} accounting),"
         f" {found.quantized_mac_pj / 1e6:.1f} uJ at {found.bits}/{found.bits} bit (ratio {found.mac_ratio:.4f}),"
         f" words {found.memory_pj / 1e6:.1f} uJ, leakage {found.leakage_pj / 1e6:.1f} uJ"
     )

@@ -53,13 +53,34 @@ def test_energy_is_macs_and_words_at_their_figures(pricer: LayerPricer, layer: C
 
 def test_leakage_is_that_of_idle_pes_where_macs_carry_their_own() -> None:
     table = _table(accounting="total", leakage_nw=3.0, period_ps=1000.0)
-    cost = LayerPricer("paper", table).price(LAYER)
+    cost = LayerPricer("paper", table, "7nm").price(LAYER)
     tile = accelerator("paper")
     all_pes_pj = 3.0 * tile.pes * cost.latency_ms  # nW x ms = pJ
     own_pj = 3e-9 * 1e-9 * LAYER.macs * 1e12  # 3 nW for 1 ns a MAC
     assert cost.breakdown_pj["leakage"] == pytest.approx(all_pes_pj - own_pj)
-    bare = LayerPricer("paper", _table(accounting="no-clock", leakage_nw=3.0)).price(LAYER)
+    bare = LayerPricer("paper", _table(accounting="no-clock", leakage_nw=3.0), "7nm").price(LAYER)
     assert bare.breakdown_pj["leakage"] == pytest.approx(all_pes_pj)
+
+
+def test_costs_may_ask_for_another_accounting_of_the_table() -> None:
+    table = load_mac_table()
+    figures = {"energy_fj": {8: {8: 100.0}}, "zero_weight_fj": {8: 40.0}, "zero_activation_fj": {8: 50.0}}
+    own = {name: getattr(table, name) for name in figures}
+    asks = load_costs("7nm").model_copy(update={"mac_accounting": "no-clock"})
+    both = _table(accounting="total", accountings={"total": own, "no-clock": figures})
+    pricer = LayerPricer("paper", both, asks)
+    assert pricer.price(LAYER).breakdown_pj["mac"] == pytest.approx(LAYER.macs * 0.1)
+    assert "no-clock accounting, 100.0 fJ" in pricer.mac.source
+    assert LayerPricer("paper", both, "7nm").mac.full_mac_pj == pytest.approx(table.energy_fj[8][8] / 1000)
+
+
+@pytest.mark.parametrize("accountings", [{}, {"total": {"energy_fj": {8: {8: 1.0}}}, "no-clock": {"energy_fj": {}}}])
+def test_a_table_edited_by_hand_keeps_its_own_figures(accountings: dict[str, object]) -> None:
+    asks = load_costs("7nm").model_copy(update={"mac_accounting": "no-clock"})
+    table = _table(accounting="total", energy_fj={8: {8: 500.0}}, accountings=accountings)
+    pricer = LayerPricer("paper", table, asks)
+    assert pricer.price(LAYER).breakdown_pj["mac"] == pytest.approx(LAYER.macs * 0.5)
+    assert "the costs ask for no-clock accounting, which this table lacks" in pricer.mac.source
 
 
 def test_narrow_operands_only_change_the_macs(pricer: LayerPricer) -> None:
@@ -95,7 +116,7 @@ def test_measured_zero_activations_shift_the_mean_only_where_its_share_is_record
     assert LayerPricer("paper", unknown).price(LAYER, 8, 8, 0.0, 0.9) == LayerPricer("paper", unknown).price(LAYER)
     known = _table(provenance={"operands": {"zero_activation_share": 0.5}})
     pricer = LayerPricer("paper", known)
-    mean_fj, idle_fj = known.mac_energy_fj(8, 8), known.zero_activation_fj[8]
+    mean_fj, idle_fj = pricer.mac_table.mac_energy_fj(8, 8), pricer.mac_table.zero_activation_fj[8]
     busy_fj = 2 * mean_fj - idle_fj
     for share, expected_fj in ((0.0, busy_fj), (0.5, mean_fj), (1.0, idle_fj)):
         mac_pj = pricer.price(LAYER, 8, 8, 0.0, share).breakdown_pj["mac"]

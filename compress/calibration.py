@@ -1,0 +1,159 @@
+"""What unlabelled images say about the dense network, collected once: activation ranges and feature-map samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from compress.network import CompressibleLayer, NetworkGraph
+from compress.pruning import FeatureMapSamples
+from compress.quantization import ActivationStatistics
+from hwsim.errors import InputError
+
+BATCH = 32
+SAMPLED_POINTS = 1024
+SAMPLED_NUMBERS = 4_000_000
+"""At most so many points of a layer's ofmap are sampled for a refit, and so many float32 numbers kept for it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """The dense network seen through calibration images, float32[N, C, H, W].
+
+    `ranges`: for each layer, the statistics of its ifmap. `samples` are gathered at their first use and then kept.
+    `labels` int64[N], where the images have them, serve criteria that need a loss.
+    """
+
+    graph: NetworkGraph
+    model: nn.Module
+    images: Tensor
+    labels: Tensor | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not len(self.images):
+            raise InputError("no calibration images; activation ranges need at least one")
+
+    @cached_property
+    def ranges(self) -> Mapping[str, ActivationStatistics]:
+        """Statistics of each layer's ifmap, tensor-wise: two passes, since b needs the mean."""
+        totals = {layer.name: _Extent() for layer in self.graph.layers}
+        self._observe(lambda layer, ifmap: totals[layer.name].add(ifmap))
+        means = {name: extent.total / max(extent.count, 1) for name, extent in totals.items()}
+        spread = dict.fromkeys(totals, 0.0)
+
+        def deviate(layer: CompressibleLayer, ifmap: Tensor) -> None:
+            spread[layer.name] += float((ifmap - means[layer.name]).abs().sum(dtype=torch.float64))
+
+        self._observe(deviate)
+        return {
+            name: ActivationStatistics(*(torch.tensor(value, dtype=torch.float32) for value in figures))
+            for name, extent in totals.items()
+            for figures in [(means[name], spread[name] / max(extent.count, 1), extent.low, extent.high)]
+        }
+
+    @cached_property
+    def samples(self) -> Mapping[str, FeatureMapSamples]:
+        """Windows of each layer's ifmap and the ofmap points they make, at places drawn by the seed."""
+        found: dict[str, list[Tensor]] = {layer.name: [] for layer in self.graph.layers}
+        rng = np.random.default_rng([self.seed, 0xF3])
+
+        def gather(layer: CompressibleLayer, ifmap: Tensor) -> None:
+            window = int(np.prod(layer.weight_shape[1:])) * layer.groups
+            points = min(SAMPLED_POINTS, max(64, SAMPLED_NUMBERS // window))
+            found[layer.name].append(_patches(layer, ifmap, -(-points * len(ifmap) // len(self.images)), rng))
+
+        self._observe(gather)
+        samples = {}
+        for layer in self.graph.layers:
+            patches = torch.cat(found[layer.name])
+            weight = self.weight(layer).reshape(layer.groups, -1, patches.shape[2])
+            targets = torch.einsum("pgk,gmk->pgm", patches, weight).reshape(len(patches), -1)
+            samples[layer.name] = FeatureMapSamples(patches, targets)
+        return samples
+
+    @cached_property
+    def gradients(self) -> Mapping[str, Tensor]:
+        """The loss' gradient of each layer's weight in the dense network, on the labelled calibration images."""
+        if self.labels is None:
+            raise InputError(
+                "the pruner 'snip' needs labelled images; give calibration labels or choose another pruner"
+            )
+        weights = [self.weight(layer).detach().clone().requires_grad_() for layer in self.graph.layers]
+        named = {f"{layer.name}.weight": weight for layer, weight in zip(self.graph.layers, weights, strict=True)}
+        totals = [torch.zeros_like(weight) for weight in weights]
+        with torch.enable_grad():
+            for images, labels in zip(torch.split(self.images, BATCH), torch.split(self.labels, BATCH), strict=True):
+                logits = torch.func.functional_call(self.model, named, (images,))
+                loss = F.cross_entropy(logits, labels, reduction="sum") / len(self.images)
+                for total, gradient in zip(totals, torch.autograd.grad(loss, weights), strict=True):
+                    total += gradient
+        return {layer.name: total for layer, total in zip(self.graph.layers, totals, strict=True)}
+
+    def weight(self, layer: CompressibleLayer) -> Tensor:
+        """Return a layer's dense weight."""
+        module = self.model.get_submodule(layer.name)
+        assert isinstance(module, (nn.Conv2d, nn.Linear))
+        return module.weight.detach()
+
+    def _observe(self, look: Callable[[CompressibleLayer, Tensor], None]) -> None:
+        """Run the calibration images through the dense network and show each layer's ifmap."""
+        with _watched(self.graph, self.model, look), torch.inference_mode():
+            for images in torch.split(self.images, BATCH):
+                self.model(images)
+
+
+@contextmanager
+def _watched(
+    graph: NetworkGraph, model: nn.Module, look: Callable[[CompressibleLayer, Tensor], None]
+) -> Iterator[None]:
+    handles = []
+
+    def hook(layer: CompressibleLayer) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        return lambda _module, inputs: look(layer, inputs[0])
+
+    try:
+        for layer in graph.layers:
+            handles.append(model.get_submodule(layer.name).register_forward_pre_hook(hook(layer)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@dataclass
+class _Extent:
+    """Sum, count, smallest and largest of what was added."""
+
+    total: float = 0.0
+    count: int = 0
+    low: float = float("inf")
+    high: float = float("-inf")
+
+    def add(self, values: Tensor) -> None:
+        self.total += float(values.sum(dtype=torch.float64))
+        self.count += values.numel()
+        self.low = min(self.low, float(values.min()))
+        self.high = max(self.high, float(values.max()))
+
+
+def _patches(layer: CompressibleLayer, ifmap: Tensor, count: int, rng: np.random.Generator) -> Tensor:
+    """Return the ifmap windows under `count` random ofmap points, float32[count, groups, C/groups * R * S]."""
+    image = torch.from_numpy(rng.integers(len(ifmap), size=count))
+    if layer.kind == "fc":
+        return ifmap[image].reshape(count, 1, -1)
+    window, (height, width) = layer.window, layer.out_shape[1:]
+    padded = F.pad(ifmap, (window.padding[1], window.padding[1], window.padding[0], window.padding[0]))
+    top = torch.from_numpy(rng.integers(height, size=count)) * window.stride[0]
+    left = torch.from_numpy(rng.integers(width, size=count)) * window.stride[1]
+    rows = top[:, None, None] + (torch.arange(window.kernel[0]) * window.dilation[0])[None, :, None]
+    columns = left[:, None, None] + (torch.arange(window.kernel[1]) * window.dilation[1])[None, None, :]
+    patches = padded.permute(0, 2, 3, 1)[image[:, None, None], rows, columns]  # [count, R, S, C]
+    return patches.permute(0, 3, 1, 2).reshape(count, layer.groups, -1)

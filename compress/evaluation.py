@@ -1,0 +1,319 @@
+"""Accuracy of a partly compressed network, again and again: only what comes after a change is computed.
+
+All layers run quantized, the untouched ones dense at 8 bits. Activations before a layer that may change next are kept;
+batch normalisation is folded into scales; planes are channels-last; on CPUs with exact int8 multipliers the sums are
+computed in integers, which is what the float simulation computes too, so that both give the same accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from compress.calibration import Calibration
+from compress.compression import Compression, Compressor
+from compress.execution import Program, Values, is_foldable
+from compress.integer_network import IntegerLayer, Window, int8_is_exact
+from compress.network import CompressibleLayer, NetworkGraph
+from compress.policy import DENSE_8BIT, LayerPolicy
+from compress.quantization import activation_affine, weight_affine
+from hwsim.errors import InputError
+
+
+class Arithmetic(str, Enum):
+    """How sums are computed. AUTO is INT8 where this machine's is exact, FLOAT32 elsewhere."""
+
+    AUTO = "auto"
+    FLOAT32 = "fp32"
+    INT8 = "int8"
+    BFLOAT16 = "bf16"
+
+    def resolved(self) -> Arithmetic:
+        """Return the arithmetic to use here; raises InputError for one that this machine lacks."""
+        if self is Arithmetic.AUTO:
+            return Arithmetic.INT8 if int8_is_exact() else Arithmetic.FLOAT32
+        if self is Arithmetic.INT8 and not int8_is_exact():
+            raise InputError("int8 arithmetic is not exact on this machine (it needs VNNI); use fp32")
+        return self
+
+
+@dataclass(frozen=True)
+class Proof:
+    """How far a faster arithmetic is from the float simulation, over all images."""
+
+    images: int
+    changed_predictions: int
+    accuracy_difference_pct: float
+    largest_logit_error: float
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How many images run at once, and how many bytes of activations may be kept."""
+
+    batch: int
+    kept_bytes: int
+
+
+BATCH_BYTES = 12 * 2**20
+"""A batch's largest activation: what a CPU's last-level cache holds with room for the layer's output."""
+
+
+class Evaluator:
+    """Measures one network on one set of images under policies that change layer by layer.
+
+    `model` has the graph's parameter names (its weights may differ from those that were traced). `images` float32
+    [N, C, H, W], `labels` int64[N]. `kept_bytes` bounds the activations that are kept between evaluations.
+    Deterministic: the same policy gives the same accuracy in whatever order policies come.
+    """
+
+    def __init__(
+        self,
+        graph: NetworkGraph,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        calibration: Calibration | Tensor,
+        *,
+        seed: int = 0,
+        arithmetic: Arithmetic = Arithmetic.AUTO,
+        batch: int | None = None,
+        kept_bytes: int = 2**30,
+    ) -> None:
+        if len(images) == 0 or len(images) != len(labels):
+            raise InputError(f"{len(images)} images and {len(labels)} labels; as many of both, and at least one")
+        self.graph = graph
+        self.model = model
+        self.images, self.labels = images, labels
+        if isinstance(calibration, Tensor):
+            calibration = Calibration(graph, model, calibration, seed=seed)
+        self.calibration = calibration
+        self.arithmetic = arithmetic.resolved()
+        self.compressor = Compressor(graph, calibration, seed)
+        self.program = Program(graph)
+        self._plan = _Plan(batch or _batch_size(graph), kept_bytes)
+        self._policies: list[LayerPolicy] = []
+        self._known: dict[tuple[object, ...], float] = {}
+        self._cuts: dict[int, list[Values]] = {}
+        self._signatures: dict[str, tuple[object, ...]] = {}
+        self._dense_sites: dict[str, Callable[[Tensor], Tensor]] = {}
+        self.reset()
+
+    # -- policies ----------------------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Return to the dense network at 8 bits."""
+        self.set_policies([DENSE_8BIT] * len(self.graph.layers))
+
+    def apply(self, layer_index: int, policy: LayerPolicy) -> float:
+        """Change one layer's policy; return the sparsity that its pruner realised."""
+        policies = list(self._policies)
+        policies[layer_index] = policy
+        self.set_policies(policies)
+        return self.compression.layers[layer_index].realised_sparsity
+
+    def set_policies(self, policies: Sequence[LayerPolicy]) -> None:
+        """Put the whole network under one policy a layer, in execution order."""
+        if len(policies) != len(self.graph.layers):
+            raise InputError(f"{len(policies)} layer policies for a network of {len(self.graph.layers)} layers")
+        self._policies = list(policies)
+        self.compression: Compression = self.compressor.derive(policies)
+
+    # -- accuracy ----------------------------------------------------------------------------------------------
+
+    def accuracy_pct(self) -> float:
+        """Return the top-1 accuracy on the images, in percent."""
+        key = tuple(policy.action for policy in self._policies)
+        if key not in self._known:
+            correct = self._predictions() == self.labels
+            self._known[key] = 100.0 * int(torch.count_nonzero(correct)) / len(self.labels)
+        return self._known[key]
+
+    def accuracy_on(self, images: Tensor, labels: Tensor) -> float:
+        """Return the top-1 accuracy on other images (a test set), in percent; nothing of it is kept."""
+        self._refresh()
+        correct = 0
+        with torch.inference_mode():
+            for part, truth in zip(
+                torch.split(images, self._plan.batch), torch.split(labels, self._plan.batch), strict=True
+            ):
+                logits, _ = self.program.run({self.program.input_step: _planes(part)}, 0)
+                correct += int(torch.count_nonzero(logits.argmax(dim=1) == truth))
+        return 100.0 * correct / len(labels)
+
+    def prove(self) -> Proof:
+        """Compare this arithmetic with the float simulation on all images, under the present policy."""
+        mine, reference = self.logits(), self._reference().logits()
+        changed = int(torch.count_nonzero(mine.argmax(dim=1) != reference.argmax(dim=1)))
+        right = [int(torch.count_nonzero(logits.argmax(dim=1) == self.labels)) for logits in (mine, reference)]
+        error = float((mine - reference).abs().max())
+        return Proof(len(self.labels), changed, 100.0 * (right[0] - right[1]) / len(self.labels), error)
+
+    def logits(self) -> Tensor:
+        """Return the logits float32[N, classes] of all images under the present policy; nothing of it is kept."""
+        self._refresh()
+        with torch.inference_mode():
+            parts = [
+                self.program.run({self.program.input_step: _planes(part)}, 0)[0]
+                for part in torch.split(self.images, self._plan.batch)
+            ]
+        return torch.cat(parts)
+
+    def _reference(self) -> Evaluator:
+        other = Evaluator(
+            self.graph, self.model, self.images, self.labels, self.calibration,
+            seed=self.compressor.seed, arithmetic=Arithmetic.FLOAT32, batch=self._plan.batch, kept_bytes=0,
+        )  # fmt: skip
+        other.set_policies(self._policies)
+        return other
+
+    def _predictions(self) -> Tensor:
+        changed = self._refresh()
+        for step in [step for step in self._cuts if step > changed]:
+            del self._cuts[step]
+        # the next change most often is the layer after the first one that changed, or that one again
+        wanted = [step for step in self.program.cut_of if step > changed][:1]
+        if changed in self.program.cut_of and changed not in self._cuts:
+            wanted.append(changed)
+        start = max((step for step in self._cuts if step <= changed), default=0)
+        batches = self._cuts.get(start)
+        keeping: dict[int, list[Values]] = {step: [] for step in wanted if step > start}
+        predictions = []
+        with torch.inference_mode():
+            for index, part in enumerate(torch.split(self.images, self._plan.batch)):
+                values = {self.program.input_step: _planes(part)} if batches is None else batches[index]
+                logits, kept = self.program.run(values, start, tuple(keeping))
+                for step, alive in kept.items():
+                    keeping[step].append(alive)
+                predictions.append(logits.argmax(dim=1))
+        self._cuts.update(keeping)
+        self._forget()
+        return torch.cat(predictions)
+
+    def _forget(self) -> None:
+        """Drop the earliest cuts until what is kept fits its bound."""
+        while self._cuts and self.kept_bytes() > self._plan.kept_bytes:
+            del self._cuts[min(self._cuts)]
+
+    def kept_bytes(self) -> int:
+        """Return the bytes of the activations that are kept; tensors that cuts share count once."""
+        tensors = {
+            value.untyped_storage().data_ptr(): value.untyped_storage().nbytes()
+            for batches in self._cuts.values()
+            for values in batches
+            for value in values.values()
+            if isinstance(value, Tensor)
+        }
+        return sum(tensors.values())
+
+    # -- sites -------------------------------------------------------------------------------------------------
+
+    def _refresh(self) -> int:
+        """Bring every site to the present compression; return the first step that changed (the last if none)."""
+        first = self.program.output_step
+        index_of = {layer.name: index for index, layer in enumerate(self.graph.layers)}
+        for path in self.program.site_paths:
+            if path in index_of:
+                index = index_of[path]
+                signature = self._layer_signature(index)
+            else:
+                signature = (self.compression.kept[self.graph.per_channel[path]].tobytes(),)
+            if self._signatures.get(path) == signature:
+                continue
+            self._signatures[path] = signature
+            site = self._layer_site(index_of[path]) if path in index_of else self._normalization_site(path)
+            self.program.sites[path] = site
+            first = min(first, self.program.step_of[path])
+        return first
+
+    def _layer_signature(self, index: int) -> tuple[object, ...]:
+        compression = self.compression
+        # the object, not its id: an id may be used again once the object is gone
+        return (compression.layers[index], compression.filters(index).tobytes(), compression.policies[index].bits)
+
+    def _layer_site(self, index: int) -> Callable[[Tensor], Tensor]:
+        layer = self.graph.layers[index]
+        policy, filters = self.compression.policies[index], self.compression.filters(index)
+        dense = policy.action == DENSE_8BIT.action and bool(filters.all())
+        if dense and layer.name in self._dense_sites:
+            return self._dense_sites[layer.name]
+        integer = self.integer_layer(index)
+        site = {
+            Arithmetic.FLOAT32: integer.forward_float,
+            Arithmetic.INT8: integer.forward_int8,
+            Arithmetic.BFLOAT16: integer.forward_bfloat16,
+        }[self.arithmetic]
+        if dense:
+            self._dense_sites[layer.name] = site
+        return site
+
+    def integer_layer(self, index: int) -> IntegerLayer:
+        """Return a layer of the present compression in codes, its batch normalisation folded."""
+        layer = self.graph.layers[index]
+        policy, filters = self.compression.policies[index], self.compression.filters(index)
+        weight = self.compression.masked_weight(index)
+        inputs = activation_affine(self.calibration.ranges[layer.name], policy.bits)
+        weights = weight_affine(weight, policy.bits)
+        gain, bias = folded_affine(self.graph, self.model, layer)
+        kept = torch.from_numpy(filters)
+        window = Window(layer.window.stride, layer.window.padding, layer.window.dilation, layer.groups)
+        return IntegerLayer(
+            weights.levels(weight), inputs, weights.scale * inputs.scale * gain * kept, bias * kept, window
+        )
+
+    def _normalization_site(self, path: str) -> Callable[[Tensor], Tensor]:
+        module = self.model.get_submodule(path)
+        kept = torch.from_numpy(self.compression.kept[self.graph.per_channel[path]])
+        if not is_foldable(self.graph, path):
+            return module
+        gain, bias = _affine_of(module)
+        gain, bias = gain * kept, bias * kept
+
+        def normalize(values: Tensor) -> Tensor:
+            shape = (1, -1) + (1,) * (values.dim() - 2)
+            return torch.addcmul(bias.reshape(shape), values, gain.reshape(shape))
+
+        return normalize
+
+
+def folded_affine(graph: NetworkGraph, model: nn.Module, layer: CompressibleLayer) -> tuple[Tensor, Tensor]:
+    """Return (gain, bias) float32[M] from a layer's sums in real numbers to its ofmap: bias and batch normalisation."""
+    module = model.get_submodule(layer.name)
+    assert isinstance(module, (nn.Conv2d, nn.Linear))
+    bias = torch.zeros(layer.weight_shape[0]) if module.bias is None else module.bias.detach()
+    if layer.bn is None or not is_foldable(graph, layer.bn):
+        return torch.ones_like(bias), bias
+    gain, shift = _affine_of(model.get_submodule(layer.bn))
+    return gain, bias * gain + shift
+
+
+def _affine_of(normalization: nn.Module) -> tuple[Tensor, Tensor]:
+    """Return (gain, bias) float32[C] of a batch normalisation in evaluation mode."""
+    assert isinstance(normalization, (nn.BatchNorm1d, nn.BatchNorm2d))
+    mean, variance = normalization.running_mean, normalization.running_var
+    assert mean is not None
+    assert variance is not None
+    gain = (variance.double() + normalization.eps).rsqrt()
+    if normalization.weight is not None:
+        gain = gain * normalization.weight.detach().double()
+    bias = -mean.double() * gain
+    if normalization.bias is not None:
+        bias = bias + normalization.bias.detach().double()
+    return gain.float(), bias.float()
+
+
+def _planes(images: Tensor) -> Tensor:
+    return images.contiguous(memory_format=torch.channels_last) if images.dim() == 4 else images
+
+
+def _batch_size(graph: NetworkGraph) -> int:
+    """Return how many images make the largest activation of a batch fill the cache, 1 to 128."""
+    largest = max(
+        (int(np.prod(shape)) for layer in graph.layers for shape in (layer.in_shape, layer.out_shape)), default=1
+    )
+    return int(np.clip(BATCH_BYTES // (4 * largest), 1, 128))

@@ -1,0 +1,239 @@
+"""The one judge of all methods: accuracy and cost of a network under a policy, against itself dense at 8 bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor, nn
+
+from compress.calibration import Calibration
+from compress.compression import Compression
+from compress.data import Dataset
+from compress.energy import EnergyMode, EnergyModel
+from compress.evaluation import Arithmetic, Evaluator
+from compress.network import NetworkGraph
+from compress.policy import DENSE_8BIT, LayerPolicy, Policy
+from hwsim.errors import InputError
+
+if TYPE_CHECKING:
+    from hwsim.pricing import LayerPricer
+
+FLOAT_BYTES = 4
+CHANNEL_BYTES = 9
+"""What a quantized layer stores for each output channel beside its weights: bias, scale (4 bytes each), zero point."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One network, measured: accuracy and cost, and both relative to the dense network at 8 bits.
+
+    `realised_sparsity`: of the layer a step changed; of the whole network's weights for a whole policy.
+    """
+
+    accuracy_pct: float
+    accuracy_loss_pct: float
+    energy_pj: float
+    energy_reduction_pct: float
+    latency_ms: float
+    macs: int
+    size_bytes: int
+    realised_sparsity: float
+
+
+@dataclass(frozen=True)
+class LayerFeatures:
+    """The static features of a compressible layer (Balaskas et al., IEEE TETC, eq. 1 and 2)."""
+
+    name: str
+    kind: str
+    out_channels: int
+    in_channels: int
+    in_height: int
+    in_width: int
+    stride: int
+    kernel: int
+    energy_pj: float
+    parameters: int
+    depthwise: bool
+
+
+@dataclass(frozen=True)
+class OracleSpec:
+    """What an oracle measures with: tile, tables, energy model, images of the validation split (all where None)."""
+
+    accelerator: str | Path = "paper"
+    mac_table: Path | None = None
+    costs: str | Path | None = None
+    objective: str = "energy"
+    energy: EnergyMode = EnergyMode.SIMULATED
+    validation_images: int | None = None
+    arithmetic: Arithmetic = Arithmetic.AUTO
+    seed: int = 0
+
+    def pricer(self) -> LayerPricer:
+        """Return the pricer of this tile."""
+        from hwsim.pricing import LayerPricer
+
+        return LayerPricer(self.accelerator, self.mac_table, self.costs, self.objective)
+
+
+class Oracle:
+    """Measures steps of an episode and whole policies; counts how often in `evaluations`.
+
+    `test`: images and labels that only `evaluate(split="test")` touches.
+    """
+
+    def __init__(
+        self, evaluator: Evaluator, energy_model: EnergyModel, test: tuple[Tensor, Tensor] | None = None
+    ) -> None:
+        self.evaluator = evaluator
+        self.energy_model = energy_model
+        self.graph = evaluator.graph
+        self.evaluations = 0
+        self._test = test
+        self._episode = [DENSE_8BIT] * len(self.graph.layers)
+        self._baselines: dict[str, Measurement] = {}
+        self._dense_cost = energy_model.price(evaluator.compressor.dense())
+        self.layers: tuple[LayerFeatures, ...] = tuple(_features(evaluator, energy_model))
+
+    @property
+    def baseline(self) -> Measurement:
+        """The dense network at 8 bits on the validation split."""
+        return self.baseline_on("validation")
+
+    def baseline_on(self, split: str) -> Measurement:
+        """Return the dense network at 8 bits on a split; not counted as an evaluation."""
+        if split not in self._baselines:
+            self.evaluator.reset()
+            compression, cost = self.evaluator.compression, self._dense_cost
+            self._baselines[split] = Measurement(
+                self._accuracy_pct(split), 0.0, cost.energy_pj, 0.0, cost.latency_ms, cost.macs, size_bytes(compression), 0.0
+            )  # fmt: skip
+        return self._baselines[split]
+
+    def reset(self) -> None:
+        """Return to the dense network at 8 bits: a new episode."""
+        self._episode = [DENSE_8BIT] * len(self.graph.layers)
+
+    def step(self, layer_index: int, policy: LayerPolicy) -> Measurement:
+        """Compress one more layer and measure the network as it stands, the untouched layers dense at 8 bits."""
+        self._episode[layer_index] = policy
+        self.evaluator.set_policies(self._episode)
+        realised = self.evaluator.compression.layers[layer_index].realised_sparsity
+        return self._measure("validation", realised)
+
+    def evaluate(self, policy: Policy, split: str = "validation") -> Measurement:
+        """Measure a whole policy on the validation or the test split; an episode in progress is not disturbed.
+
+        Raises InputError for a layer the network does not have or a split that is not there.
+        """
+        if split not in ("validation", "test"):
+            raise InputError(f"split '{split}' is unknown; use validation or test")
+        policy.check_names(layer.name for layer in self.graph.layers)
+        self.evaluator.set_policies([policy.layer(layer.name) for layer in self.graph.layers])
+        return self._measure(split, weight_sparsity(self.evaluator.compression))
+
+    def realised(self, policy: Policy) -> Policy:
+        """Return the policy with the sparsity that each layer's pruner realises."""
+        policies = [policy.layer(layer.name) for layer in self.graph.layers]
+        return policy.with_realised(self.evaluator.compressor.derive(policies).realised)
+
+    def compression(self, policy: Policy) -> Compression:
+        """Return the masks that a policy makes, without measuring it."""
+        policy.check_names(layer.name for layer in self.graph.layers)
+        return self.evaluator.compressor.derive([policy.layer(layer.name) for layer in self.graph.layers])
+
+    def _measure(self, split: str, realised_sparsity: float) -> Measurement:
+        compression = self.evaluator.compression
+        accuracy_pct = self._accuracy_pct(split)
+        self.evaluations += 1
+        cost = self.energy_model.price(compression)
+        baseline = self.baseline_on(split)
+        return Measurement(
+            accuracy_pct,
+            baseline.accuracy_pct - accuracy_pct,
+            cost.energy_pj,
+            100.0 * (1.0 - cost.energy_pj / self._dense_cost.energy_pj),
+            cost.latency_ms,
+            cost.macs,
+            size_bytes(compression),
+            realised_sparsity,
+        )
+
+    def _accuracy_pct(self, split: str) -> float:
+        if split == "validation":
+            return self.evaluator.accuracy_pct()
+        if self._test is None:
+            raise InputError("this oracle has no test split; give test images to measure on them")
+        return self.evaluator.accuracy_on(*self._test)
+
+
+def build_oracle(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: OracleSpec | None = None) -> Oracle:
+    """Return the oracle of a network on a dataset: validation images for steps, test images for the final figure.
+
+    `model` has the graph's parameter names and is in eval mode.
+    """
+    spec = OracleSpec() if spec is None else spec
+    validation = dataset.validation
+    if spec.validation_images is not None and spec.validation_images < len(validation):
+        if spec.validation_images < 1:
+            raise InputError(f"{spec.validation_images} validation images; at least one is needed")
+        chosen = np.random.default_rng([spec.seed, 0xA1]).permutation(len(validation))[: spec.validation_images]
+        validation = validation.take(np.sort(chosen))
+    calibration = Calibration(graph, model, dataset.calibration, seed=spec.seed)
+    evaluator = Evaluator(
+        graph, model, validation.images, validation.labels, calibration, seed=spec.seed, arithmetic=spec.arithmetic
+    )
+    energy_model = EnergyModel(graph, spec.pricer(), EnergyMode(spec.energy))
+    return Oracle(evaluator, energy_model, (dataset.test.images, dataset.test.labels))
+
+
+def _features(evaluator: Evaluator, energy_model: EnergyModel) -> list[LayerFeatures]:
+    return [
+        LayerFeatures(
+            layer.name,
+            layer.kind,
+            layer.out_shape[0],
+            layer.in_shape[0],
+            layer.in_shape[1],
+            layer.in_shape[2],
+            layer.window.stride[0],
+            layer.window.kernel[0],
+            energy_model.dense_energy_pj(layer),
+            int(np.prod(layer.weight_shape)),
+            layer.depthwise,
+        )
+        for layer in evaluator.graph.layers
+    ]
+
+
+def size_bytes(compression: Compression) -> int:
+    """Return the weights that are left at their bits, plus what each output channel stores, rounded up to bytes.
+
+    Zeros of fine-grained pruning are stored like other weights.
+    """
+    bits = sum(
+        compression.live_weights(index) * policy.bits + int(compression.live_filters(index).sum()) * CHANNEL_BYTES * 8
+        for index, policy in enumerate(compression.policies)
+    )
+    return -(-bits // 8)
+
+
+def float_size_bytes(model: nn.Module) -> int:
+    """Return the bytes of all parameters in float32."""
+    return FLOAT_BYTES * sum(parameter.numel() for parameter in model.parameters())
+
+
+def weight_sparsity(compression: Compression) -> float:
+    """Return the fraction of the network's weights that are removed or zero."""
+    total = sum(int(np.prod(layer.weight_shape)) for layer in compression.graph.layers)
+    left = sum(
+        compression.live_weights(index) * (1.0 - compression.zero_fraction(index))
+        for index in range(len(compression.layers))
+    )
+    return float(1.0 - left / total)
+
+

@@ -1,0 +1,179 @@
+"""The fast evaluator against the plain one: the same accuracy, whatever is kept, folded or counted in integers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from compress.calibration import Calibration
+from compress.compression import Compressor
+from compress.data import load_data
+from compress.evaluation import Arithmetic, Evaluator
+from compress.graph import trace
+from compress.integer_network import int8_is_exact
+from compress.models import load_model
+from compress.network import NetworkGraph
+from compress.policy import DENSE_8BIT, LayerPolicy
+from compress.pruning import SEARCH_PRUNERS
+from hwsim.errors import InputError
+from tests.reference.plain_evaluation import accuracy_pct, compressed_model, logits
+
+ARITHMETIC = [Arithmetic.FLOAT32, pytest.param(Arithmetic.INT8, marks=pytest.mark.skipif(
+    not int8_is_exact(), reason="this CPU or PyTorch has no exact int8 convolution (needs VNNI)"))]  # fmt: skip
+
+
+class Awkward(nn.Module):
+    """What graphs may hold: in-place steps, a view, a concatenation, a lone batch normalisation, two readers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.left = nn.Conv2d(8, 6, 1)
+        self.right = nn.Conv2d(8, 10, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(16)
+        self.act = nn.ReLU6(inplace=True)
+        self.deep = nn.Conv2d(16, 16, 3, padding=1, groups=16)
+        self.last = nn.Linear(16 * 9, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x)
+        y = x.relu_()
+        z = torch.cat([self.left(y), self.right(y)], 1)
+        z = self.act(self.norm(z))
+        z += self.deep(z)
+        z = nn.functional.max_pool2d(nn.functional.relu(z, inplace=True), 2)
+        return self.last(z.view(z.size(0), -1))  # type: ignore[no-any-return]
+
+
+def awkward() -> tuple[NetworkGraph, nn.Module, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(3)
+    model = Awkward().eval()
+    with torch.no_grad():
+        nn.init.uniform_(model.norm.weight, 0.5, 1.5)
+        model.norm.bias.normal_()
+        model.norm.running_var.uniform_(0.3, 3)  # type: ignore[union-attr, operator]
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    images = torch.randn(60, 3, 6, 6)
+    graph = trace(model, images[:1])
+    labels = logits(model, images).argmax(dim=1)
+    return graph, model, images, labels
+
+
+def random_policies(count: int, seed: int) -> list[LayerPolicy]:
+    rng = np.random.default_rng(seed)
+    return [
+        LayerPolicy(str(rng.choice(SEARCH_PRUNERS)), float(rng.uniform(0, 0.6)), int(rng.integers(3, 9)))
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("arithmetic", ARITHMETIC)
+@pytest.mark.parametrize("seed", range(4))
+def test_logits_equal_the_plain_evaluator(arithmetic: Arithmetic, seed: int) -> None:
+    graph, model, images, labels = awkward()
+    evaluator = Evaluator(graph, model, images, labels, images[:20], arithmetic=arithmetic, batch=16)
+    evaluator.set_policies(random_policies(len(graph.layers), seed))
+    plain = compressed_model(graph, model, evaluator.compression, evaluator.calibration)
+    expected = logits(plain, images)
+    # a number half-way between two codes may round either way after another order of float operations
+    close = (evaluator.logits() - expected).abs().amax(dim=1) < 1e-3 * expected.abs().max()
+    assert float(close.float().mean()) > 0.9
+    assert evaluator.accuracy_pct() == pytest.approx(accuracy_pct(plain, images, labels), abs=1e-9)
+
+
+@pytest.mark.parametrize("arithmetic", ARITHMETIC)
+def test_every_step_of_an_episode_equals_the_plain_evaluator(arithmetic: Arithmetic) -> None:
+    data = load_data("digits")
+    model = load_model("digits-cnn", None, data)
+    graph = trace(model, data.example)
+    images, labels = data.validation
+    evaluator = Evaluator(graph, model, images, labels, data.calibration, arithmetic=arithmetic)
+    for episode in range(3):
+        evaluator.reset()
+        for index, policy in enumerate(random_policies(len(graph.layers), 10 + episode)):
+            evaluator.apply(index, policy)
+            plain = compressed_model(graph, model, evaluator.compression, evaluator.calibration)
+            assert evaluator.accuracy_pct() == pytest.approx(accuracy_pct(plain, images, labels), abs=1e-9)
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 200_000, 2**30])
+def test_any_order_of_changes_gives_what_a_fresh_evaluator_gives(kept_bytes: int) -> None:
+    graph, model, images, labels = awkward()
+    calibration = Calibration(graph, model, images[:20])
+    evaluator = Evaluator(graph, model, images, labels, calibration, batch=7, kept_bytes=kept_bytes)
+    rng = np.random.default_rng(0)
+    for turn in range(25):
+        index = int(rng.integers(len(graph.layers)))
+        evaluator.apply(index, random_policies(1, turn)[0] if rng.random() < 0.8 else DENSE_8BIT)
+        fresh = Evaluator(graph, model, images, labels, calibration, batch=60)
+        fresh.set_policies(evaluator.compression.policies)
+        assert evaluator.accuracy_pct() == fresh.accuracy_pct()
+        assert evaluator.kept_bytes() <= kept_bytes
+
+
+def test_nothing_before_the_changed_layer_is_computed() -> None:
+    graph, model, images, labels = awkward()
+    evaluator = Evaluator(graph, model, images, labels, images[:20], batch=16)
+    evaluator.accuracy_pct()
+    ran: list[str] = []
+    for path, site in list(evaluator.program.sites.items()):
+        evaluator.program.sites[path] = lambda value, path=path, site=site: (ran.append(path), site(value))[1]
+    names = [layer.name for layer in graph.layers]
+    for index in range(len(names)):
+        ran.clear()
+        evaluator.apply(index, LayerPolicy("level", 0.3, 6))
+        evaluator.accuracy_pct()
+        # a changed layer has a new site, which is not watched; all others are
+        assert not set(ran) & set(names[:index])
+
+
+def test_a_policy_seen_before_is_not_computed_again() -> None:
+    graph, model, images, labels = awkward()
+    evaluator = Evaluator(graph, model, images, labels, images[:20])
+    first = evaluator.accuracy_pct()
+    evaluator.program.sites.clear()  # any run would fail
+    assert evaluator.accuracy_pct() == first
+
+
+def test_the_model_and_the_images_are_left_as_they_are() -> None:
+    graph, model, images, labels = awkward()
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    before = images.clone()
+    evaluator = Evaluator(graph, model, images, labels, images[:20])
+    for index, policy in enumerate(random_policies(len(graph.layers), 5)):
+        evaluator.apply(index, policy)
+        evaluator.accuracy_pct()
+    assert torch.equal(images, before)
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+def test_masked_and_physically_smaller_networks_agree() -> None:
+    graph, model, images, labels = awkward()
+    compressor = Compressor(graph, Calibration(graph, model, images[:20]))
+    for seed in range(6):
+        compression = compressor.derive(random_policies(len(graph.layers), seed))
+        masked = compressed_model(graph, model, compression, None)
+        smaller = graph.apply_removal(masked)
+        torch.testing.assert_close(logits(smaller, images), logits(masked, images), rtol=1e-4, atol=1e-4)
+
+
+def test_bfloat16_says_how_far_off_it_is() -> None:
+    graph, model, images, labels = awkward()
+    evaluator = Evaluator(graph, model, images, labels, images[:20], arithmetic=Arithmetic.BFLOAT16)
+    proof = evaluator.prove()
+    assert proof.images == len(images)
+    assert 0 < proof.largest_logit_error < 0.5
+
+
+def test_wrong_inputs_are_said() -> None:
+    graph, model, images, labels = awkward()
+    with pytest.raises(InputError, match="as many of both"):
+        Evaluator(graph, model, images, labels[:3], images[:20])
+    with pytest.raises(InputError, match="calibration images"):
+        Evaluator(graph, model, images, labels, images[:0])
+    evaluator = Evaluator(graph, model, images, labels, images[:20])
+    with pytest.raises(InputError, match="5 layers"):
+        evaluator.set_policies([DENSE_8BIT])
