@@ -1,8 +1,8 @@
 """What a compressed network costs on the tile: the pruned shapes simulated, or the paper's coefficients.
 
-`simulated` maps the shape that is left: a filter that goes is a row less in its layer and an input channel less in every
-reader. `paper` scales the dense layer's energy (Balaskas et al., IEEE TETC, section 4.3, eq. 3-8). Both include the
-layers that cannot be compressed.
+`simulated` maps the shape that is left: a filter that goes is also an input channel less in every layer that reads it.
+`paper` scales the dense layer's energy (Balaskas et al., IEEE TETC, section 4.3, eq. 3-8). Both include the layers that
+cannot be compressed.
 """
 
 from __future__ import annotations
@@ -100,9 +100,9 @@ class EnergyModel:
     def _coefficients(self, compression: Compression, layer: CompressibleLayer, index: int) -> _LayerPrice:
         """Return the layer's dense cost times the paper's reduction coefficients (eq. 4-8).
 
-        S of the structured kind is what the layer's own channels lost (by its own action or its group's); a layer that
-        is pruned both ways has the fine-grained coefficients on what the structured kind left. A channel that a producer
-        lost does not count here: the paper's model knows single layers.
+        S of the structured kind is what the layer's own filters and channels lost, by its own action or its group's; on
+        what that left, the fine-grained coefficients apply. A channel that only its producer lost does not count: the
+        paper's model knows single layers.
         """
         table = self.pricer.mac_table
         bits = compression.policies[index].bits

@@ -109,9 +109,10 @@ class Oracle:
         if split not in self._baselines:
             self.evaluator.reset()
             compression, cost = self.evaluator.compression, self._dense_cost
+            accuracy_pct, size = self._accuracy_pct(split), size_bytes(compression)
             self._baselines[split] = Measurement(
-                self._accuracy_pct(split), 0.0, cost.energy_pj, 0.0, cost.latency_ms, cost.macs, size_bytes(compression), 0.0
-            )  # fmt: skip
+                accuracy_pct, 0.0, cost.energy_pj, 0.0, cost.latency_ms, cost.macs, size, 0.0
+            )
         return self._baselines[split]
 
     def reset(self) -> None:
@@ -235,5 +236,3 @@ def weight_sparsity(compression: Compression) -> float:
         for index in range(len(compression.layers))
     )
     return float(1.0 - left / total)
-
-

@@ -151,7 +151,7 @@ def test_the_model_and_the_images_are_left_as_they_are() -> None:
 
 
 def test_masked_and_physically_smaller_networks_agree() -> None:
-    graph, model, images, labels = awkward()
+    graph, model, images, _ = awkward()
     compressor = Compressor(graph, Calibration(graph, model, images[:20]))
     for seed in range(6):
         compression = compressor.derive(random_policies(len(graph.layers), seed))

@@ -1,7 +1,7 @@
 """The plain evaluator: a full float forward of the whole network at every step, nothing kept, nothing folded.
 
-Weights are masked and quantized in place of the dense ones, each layer's ifmap is quantized by a hook, dropped filters are
-zeroed with their biases and batch normalisations. What the fast evaluator computes must be this.
+Weights are masked and quantized in place of the dense ones, each layer's ifmap is quantized by a hook, dropped filters
+are zeroed with their biases and batch normalisations. What the fast evaluator computes must be this.
 """
 
 from __future__ import annotations
