@@ -63,6 +63,9 @@ class AcceleratorSpec(BaseModel):
 
     filter_bus_bits: int = Field(gt=0, description="GLB to PEs, bits a cycle")
     ifmap_bus_bits: int = Field(gt=0, description="GLB to PEs, bits a cycle")
+    ifmap_fifo_words: int = Field(
+        0, ge=0, description="words in front of a PE, fetched ahead of its window; 0: a column"
+    )
     psum_in_bus_bits: int = Field(gt=0, description="GLB to PEs, bits a cycle")
     psum_out_bus_bits: int = Field(gt=0, description="PEs to GLB, bits a cycle")
     psum_preload: bool = Field(False, description="the first channel pass reads its initial psums from the GLB too")

@@ -123,6 +123,7 @@ def lower_tile(tile: AcceleratorSpec) -> NestTile:
         tile.psum_in_bus_bits,
         tile.psum_out_bus_bits,
         int(tile.psum_preload),
+        tile.ifmap_fifo_words,
     )
 
 

@@ -45,6 +45,7 @@ class NestTile(NamedTuple):
     psum_in_bus: int
     psum_out_bus: int
     preload: int
+    ifmap_fifo: int
 
 
 class NestMap(NamedTuple):
