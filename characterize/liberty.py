@@ -75,6 +75,8 @@ def split_cells(path: Path, text: str) -> LibertyText:
     """Cut a Liberty file into header and cells without parsing the cells; raises InputError where it is no Liberty."""
     if re.search(r"\blibrary\s*\(", text[:200_000]) is None:
         raise InputError(f"--liberty '{path}' has no 'library (...)' group: not a Liberty file")
+    # comments go first: they may hold braces; line breaks stay, so that errors name the right line
+    text = _COMMENT.sub(lambda m: "\n" * m.group().count("\n"), text)
     marks = list(_CELL.finditer(text))
     if not marks:
         raise InputError(f"--liberty '{path}' holds no cells; it is truncated or not a cell library")
@@ -91,8 +93,6 @@ def split_cells(path: Path, text: str) -> LibertyText:
 
 def parse_group(path: Path, text: str, first_line: int) -> Group:
     """Parse the text of one group ('kind (name) { ... }') into a tree; `first_line` places errors in the file."""
-    if "/*" in text:
-        text = _COMMENT.sub(lambda m: "\n" * m.group().count("\n"), text)
     stack = [Group("", "")]
     position = 0
     match_statement = _STATEMENT.match

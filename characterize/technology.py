@@ -65,7 +65,7 @@ def read_compact(path: Path) -> CellLibrary:
     try:
         if content["schema"] != 1:
             raise InputError(f"'{path}': schema {content['schema']} is not known, this version reads schema 1")
-        corners = (np.array(content["slew_corners_ps"]), np.array(content["load_corners_ff"]))
+        corners = [np.array([float(at) for at in content[key]]) for key in ("slew_corners_ps", "load_corners_ff")]
         return CellLibrary(
             name=content["name"],
             voltage_v=content["voltage_v"],

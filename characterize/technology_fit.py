@@ -111,7 +111,22 @@ def fit_table(table: Table, region: FitRegion, relative: bool) -> Table:
 
 
 def _sample(table: Table, slews: NDArray[np.float64], loads: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.array([table.at(s, c) for s, c in zip(slews, loads, strict=True)])
+    """Return the table's figures at many points at once: float64[points]."""
+    i, x = _brackets(table.slews_ps, slews)
+    j, y = _brackets(table.loads_ff, loads)
+    v = table.values
+    right, above = np.minimum(j + 1, v.shape[1] - 1), np.minimum(i + 1, v.shape[0] - 1)
+    low, high = v[i, j] * (1 - y) + v[i, right] * y, v[above, j] * (1 - y) + v[above, right] * y
+    figures: NDArray[np.float64] = low * (1 - x) + high * x
+    return figures
+
+
+def _brackets(axis: NDArray[np.float64], at: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return left neighbours and the weights of the right ones; beyond the axis its last interval goes on."""
+    if axis.size == 1:
+        return np.zeros(at.size, np.intp), np.zeros(at.size)
+    index = np.clip(np.searchsorted(axis, at, side="right") - 1, 0, axis.size - 2)
+    return index, (at - axis[index]) / (axis[index + 1] - axis[index])
 
 
 def _cell_errors(full: Cell, fitted: Cell, region: FitRegion) -> dict[str, float]:

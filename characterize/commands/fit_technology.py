@@ -1,0 +1,31 @@
+"""`characterize fit-technology`: the compact table from a full library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "--liberty",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    required=True,
+    help="file of the full library (.lib, .lib.gz; repeatable)",
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="JSON file to write")
+def fit_technology(liberty: tuple[Path, ...], out: Path) -> None:
+    """Fit the compact technology table from Liberty files: bilinear figures, with the error that they make."""
+    from characterize.liberty_cells import read_liberty
+    from characterize.technology_fit import FitRegion, compact_json, fit_library
+    from hwsim.files import write_text
+
+    region = FitRegion()
+    fitted = fit_library(read_liberty(liberty), region)
+    write_text(out, compact_json(fitted, region))
+    for figure in ("delay", "slew", "energy"):
+        rms, worst = (fitted.fit_error[f"{figure}_{kind}_rel"] for kind in ("rms", "worst_cell"))
+        click.echo(f"{figure:7s} error: {100 * rms:5.2f} % RMS, {100 * worst:5.2f} % in the worst cell")
+    click.echo(f"{out}: {len(fitted.cells)} cells from {fitted.source}")
