@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hwsim.counts import AccessCounts
     from hwsim.energy_table import MacEnergyTable, load_mac_table
     from hwsim.errors import InputError, RunError
+    from hwsim.execute import Execution, execute
     from hwsim.layer import ConvLayer, ElementwiseLayer, FCLayer, PoolLayer, fc_layer
     from hwsim.mapper import best_mapping
     from hwsim.mapping import Mapping
@@ -34,6 +35,7 @@ _HOMES = {
     "counts": ("AccessCounts",),
     "energy_table": ("MacEnergyTable", "load_mac_table"),
     "errors": ("InputError", "RunError"),
+    "execute": ("Execution", "execute"),
     "layer": ("ConvLayer", "ElementwiseLayer", "FCLayer", "PoolLayer", "fc_layer"),
     "mapper": ("best_mapping",),
     "mapping": ("Mapping",),
@@ -50,6 +52,7 @@ __all__ = [
     "ConvLayer",
     "CostPreset",
     "ElementwiseLayer",
+    "Execution",
     "FCLayer",
     "InputError",
     "LayerCost",
@@ -63,6 +66,7 @@ __all__ = [
     "accelerator",
     "analyze",
     "best_mapping",
+    "execute",
     "fc_layer",
     "load_costs",
     "load_mac_table",

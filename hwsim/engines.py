@@ -11,7 +11,7 @@ from hwsim.errors import InputError
 from hwsim.layer import ConvLayer, Layer
 from hwsim.mapping import Mapping
 from hwsim.pricing import LayerPricer
-from hwsim.simulate import EngineName, LayerRun, OperandStatistics
+from hwsim.simulate import EngineName, LayerRun, ZeroShares
 
 
 class Engine(Protocol):
@@ -36,7 +36,9 @@ def make_engine(
     except ValueError:
         raise InputError(f"--engine '{name}' is unknown; use analytic or cycle") from None
     if which is EngineName.CYCLE:
-        raise InputError("--engine cycle is not part of this build yet; use --engine analytic")
+        from hwsim.cycle_run import CycleEngine
+
+        return CycleEngine(pricer, seed, weights)
     return AnalyticEngine(pricer)
 
 
@@ -65,4 +67,4 @@ class AnalyticEngine:
             analysis = analyze(layer, pricer.tile, mapping)
             work = (analysis.cycles, analysis.processing_cycles, layer.macs)
             cost = pricer.price_counts(analysis.accesses, *work, bits=bits, zeros=(zero_weight, None))
-        return LayerRun(layer, analysis, cost, bits, OperandStatistics(None, zero_weight or None))
+        return LayerRun(layer, analysis, cost, bits, ZeroShares(None, zero_weight or None))

@@ -183,7 +183,7 @@ def _taps(sh: NestShape, width: int, top: int, bottom: int) -> NDArray[np.int64]
 def _limited(sums: NDArray[Any], tile: AcceleratorSpec, real: Any = None) -> tuple[NDArray[Any], int]:
     """Wrap or saturate at psum_bits and count what had to be; `real` picks the sums that are psums."""
     half = 2 ** (tile.psum_bits - 1)
-    if tile.overflow is Overflow.SATURATE:
+    if tile.overflow == Overflow.SATURATE:
         kept = np.clip(sums, -half, half - 1)
     elif tile.psum_bits < 64:
         kept = ((sums + half) & (2 * half - 1)) - half

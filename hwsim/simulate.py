@@ -38,8 +38,12 @@ class EngineName(str, Enum):
     CYCLE = "cycle"
 
 
+DRAM_BOUND_FROM = 0.05
+"""A layer that waits for DRAM for more than this share of its time is bound by it; first fills are not."""
+
+
 @dataclass(frozen=True)
-class OperandStatistics:
+class ZeroShares:
     """Shares of zero words among the operands; None where nothing was measured or stated."""
 
     zero_ifmap: float | None
@@ -54,13 +58,14 @@ class LayerRun:
     analysis: Analysis
     cost: LayerCost
     bits: tuple[int, int]
-    operands: OperandStatistics
+    operands: ZeroShares
 
     @property
     def bound(self) -> str:
-        """What the layer's time is made of for the most part: a resource of the array, or dram where it waits."""
-        if any(self.analysis.stall_cycles.values()):
-            return max(self.analysis.stall_cycles, key=lambda cause: self.analysis.stall_cycles[cause])
+        """What the layer's time is made of for the most part: a resource of the array, or DRAM."""
+        stalls = self.analysis.stall_cycles
+        if sum(stalls.values()) > DRAM_BOUND_FROM * self.analysis.cycles:
+            return max(stalls, key=lambda cause: stalls[cause])
         causes = self.analysis.processing_by_cause
         return max(causes, key=lambda cause: causes[cause]) if causes else "compute"
 

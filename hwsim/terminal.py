@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-PIPE_COLUMNS = 160
+PIPE_COLUMNS = 190
 
 
 def terminal() -> Console:

@@ -33,6 +33,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--seed", default=0, show_default=True, help="Of the cycle engine's random tensors.")
 @click.option("--json", "json_path", type=_FILE, help="Write the result to this file.")
 @click.option("--csv", "csv_path", type=_FILE, help="Write one row a layer to this file.")
+@click.option("--trace", type=_FILE, help="Write a timeline for chrome://tracing or Perfetto.")
 @click.option("--quiet", is_flag=True, help="Print no table.")
 def command(
     *,
@@ -50,6 +51,7 @@ def command(
     seed: int,
     json_path: Path | None,
     csv_path: Path | None,
+    trace: Path | None,
     quiet: bool,
 ) -> None:
     """Map NETWORK on a tile layer by layer, count and time what moves, and price it.
@@ -59,7 +61,7 @@ def command(
     from hwsim.files import check_writable, write_json, write_text
     from hwsim.simulate import simulate
 
-    for path in (json_path, csv_path):
+    for path in (json_path, csv_path, trace):
         if path is not None:
             check_writable(path)
     run = simulate(
@@ -87,7 +89,11 @@ def command(
         write_json(json_path, run.as_json())
     if csv_path is not None:
         write_text(csv_path, run.layers.to_csv(index=False))
-    for path in (json_path, csv_path):
+    if trace is not None:
+        from hwsim.trace import chrome_trace
+
+        write_json(trace, chrome_trace(run))
+    for path in (json_path, csv_path, trace):
         if path is not None and not quiet:
             click.echo(f"wrote {path}")
 

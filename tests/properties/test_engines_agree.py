@@ -15,6 +15,7 @@ from hwsim.layer import ConvLayer
 from hwsim.mapping import Mapping, check_mapping
 from hwsim.vocabulary import Direction, Level, Operand
 from tests.properties.nests import mapped_layers
+from tests.reference.operands import operand_statistics
 from tests.reference.row_stationary import Machine
 
 Case = tuple[ConvLayer, AcceleratorSpec, Mapping]
@@ -81,8 +82,11 @@ def test_engines_equal_the_machine_that_moves_every_word(case: Case, seed: int) 
     run = execute(layer, tile, ifmap, filters, mapping)
     np.testing.assert_array_equal(run.accesses.words, words)
     assert run.passes == machine.passes
-    if run.overflows == 0:
-        np.testing.assert_array_equal(run.ofmap, machine.ofmap())
+    assert run.overflows == machine.overflows
+    np.testing.assert_array_equal(run.ofmap, machine.ofmap())
+    assert run.operands is not None
+    for name, value in operand_statistics(layer, tile, mapping, (ifmap, filters)).items():
+        assert getattr(run.operands, name) == pytest.approx(value, rel=1e-12), name
 
 
 @pytest.mark.parametrize("preload", [False, True])

@@ -30,6 +30,7 @@ class Machine:
         self.glb_filters: tuple[Any, set[Any]] = (None, set())
         self.rf_chunk: Any = None
         self.passes = 0
+        self.overflows = 0
 
     def word(self, g: int, n: int, c: int, y: int, x: int) -> int | None:
         """The ifmap word at padded coordinates, None on padding."""
@@ -107,7 +108,7 @@ class Machine:
                 for c_set, j in product(cut(len(cs), self.mp.q), js):
                     psum += self.window((g, n, m, i, f), j, [cs[index] for index in c_set])
                     self.counts["noc", "psum", "write"] += 1
-                self.psums[g, n, m, i, f] = psum
+                self.psums[g, n, m, i, f] = self.limited(psum)
                 self.counts["glb", "psum", "write"] += 1
             for c_set, j in product(cut(len(cs), self.mp.q), js):
                 y = i * self.sh.stride_v + j * self.sh.dilation_v
@@ -131,6 +132,16 @@ class Machine:
             self.counts["rf", "psum", "read"] += 1
             self.counts["rf", "psum", "write"] += 1
         return total
+
+    def limited(self, psum: int) -> int:
+        """A psum as the GLB keeps it."""
+        half = 2 ** (self.tile.psum_bits - 1)
+        if -half <= psum < half:
+            return psum
+        self.overflows += 1
+        if self.tile.overflow == "saturate":
+            return half - 1 if psum > 0 else -half
+        return (psum + half) % (2 * half) - half
 
     def drain(self, gs: range, position: Any, block: range) -> None:
         words = len(gs) * len(block) * len(position[0]) * len(position[1]) * len(position[2])

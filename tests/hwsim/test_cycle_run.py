@@ -1,0 +1,101 @@
+"""The cycle engine in a run: same words as the closed form, measured zeros, seeds, given weights, exact results."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import hwsim
+from hwsim.errors import InputError
+from hwsim.layer import ConvLayer
+from hwsim.network import Network
+from hwsim.networks.builder import NetworkBuilder
+from hwsim.policy_file import LayerTreatment
+from hwsim.simulate import simulate
+from hwsim.synthetic_tensors import draw_filters, draw_ifmap, generator, quantize_weights
+
+
+def _network() -> Network:
+    net = NetworkBuilder("tiny", (3, 12, 12))
+    x = net.conv(net.image, "stem", 8, 3, padding=1)
+    y = net.conv(x, "depthwise", 8, 3, padding=1, groups=8)
+    x = net.pool(net.add("add", x, y), "pool", 2, 2)
+    net.fc(x, "fc", 10)
+    return net.build()
+
+
+@pytest.fixture(scope="module")
+def run() -> hwsim.Run:
+    return simulate(_network(), "paper", "cycle", seed=3)
+
+
+def test_both_engines_move_the_same_words(run: hwsim.Run) -> None:
+    analytic = simulate(_network(), "paper")
+    assert run.accesses == analytic.accesses
+    assert all(mine.cost.cycles >= theirs.cost.cycles for mine, theirs in zip(run.runs, analytic.runs, strict=True))
+    for part in ("rf", "noc", "glb", "dram"):
+        assert run.breakdown_pj[part] == pytest.approx(analytic.breakdown_pj[part])
+
+
+def test_zeros_are_measured_and_priced(run: hwsim.Run) -> None:
+    shares = run.as_json()["layers"][0]["operands"]
+    assert 0.4 < shares["zero_ifmap"] < 0.7, "45 % zeros, those of rounding and padding"
+    assert 0.0 <= shares["zero_filter"] < 0.3
+    first = run.runs[0]
+    mac_pj = run.pricer.mac.mac_pj(8, 8, 0.0, shares["zero_ifmap"])
+    assert first.cost.breakdown_pj["mac"] == pytest.approx(first.layer.macs * mac_pj)
+    assert run.runs[2].as_json()["operands"] == {"zero_ifmap": None, "zero_filter": None}
+    assert any("zero activations that the PEs saw" in note for note in run.notes)
+
+
+def test_the_seed_decides(run: hwsim.Run) -> None:
+    assert [one.cost for one in simulate(_network(), "paper", "cycle", seed=3).runs] == [one.cost for one in run.runs]
+    other = simulate(_network(), "paper", "cycle", seed=4)
+    assert other.runs[0].operands != run.runs[0].operands
+    alone = simulate(_network(), "paper", "cycle", seed=3, layer="fc")
+    assert alone.runs[0].cost == run.runs[-1].cost, "a layer's tensors do not depend on the others"
+
+
+def test_pruned_weights_are_seen_and_priced_like_in_a_search() -> None:
+    policy = {"fc": LayerTreatment(pruner="level", sparsity=0.5, bits=6)}
+    cycle = simulate(_network(), "paper", "cycle", policy=policy, layer="fc").runs[0]
+    assert cycle.operands.zero_filter is not None
+    assert cycle.operands.zero_filter >= 0.5
+    fast = simulate(_network(), "paper", policy=policy, layer="fc").runs[0]
+    share = cycle.operands.zero_ifmap
+    expected = hwsim.LayerPricer("paper").price(fast.layer, 6, 6, 0.5, share)
+    assert cycle.cost.breakdown_pj["mac"] == pytest.approx(expected.breakdown_pj["mac"])
+
+
+def test_given_weights_are_run() -> None:
+    weights = np.zeros((8, 3, 3, 3), np.float32)
+    weights[0] = 1.5
+    one = simulate(_network(), "paper", "cycle", weights={"stem": weights}, layer="stem").runs[0]
+    assert one.operands.zero_filter == pytest.approx(7 / 8)
+    with pytest.raises(InputError, match="its weights have the shape"):
+        simulate(_network(), "paper", "cycle", weights={"stem": weights[:4]}, layer="stem")
+
+
+def test_overflow_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    tile = hwsim.accelerator("paper").model_copy(update={"psum_bits": 12})
+    noted = simulate(_network(), tile, "cycle", layer="fc").notes
+    assert any("psums left the range of 12 bits and were handled by wrap" in note for note in noted)
+
+
+@pytest.mark.parametrize("bits", [2, 5, 8, 16])
+def test_tensors_fit_their_bits(bits: int) -> None:
+    layer = ConvLayer("conv", 16, 32, 9, 9, 3, 3)
+    rng = generator(0, layer)
+    ifmap, filters = draw_ifmap(layer, bits, rng), draw_filters(layer, bits, 0.25, rng)
+    limit = 2 ** (bits - 1) - 1
+    assert (ifmap.shape, filters.shape) == ((1, 16, 9, 9), (32, 16, 3, 3))
+    assert 0 <= ifmap.min() <= ifmap.max() <= limit
+    assert -limit <= filters.min() < 0 < filters.max() <= limit
+    assert np.mean(filters == 0) >= 0.25
+    assert ifmap.dtype == filters.dtype == (np.int16 if bits > 8 else np.int8)
+
+
+def test_real_weights_are_scaled_to_the_whole_range() -> None:
+    weights = np.array([[-2.0, 0.5], [1.0, 0.0]])
+    assert quantize_weights(weights, 8).tolist() == [[-127, 32], [64, 0]]
+    assert quantize_weights(np.zeros((2, 2)), 8).tolist() == [[0, 0], [0, 0]]
