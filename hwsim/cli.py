@@ -13,6 +13,7 @@ COMMANDS = {
     "networks": "List the built-in networks.",
     "accelerators": "List the built-in accelerator tiles, show one, or print the schema of their files.",
     "costs": "List the memory-cost presets, show one, or calibrate one.",
+    "validate": "Put the engines beside measured silicon.",
 }
 """Sub-command to its line in the help; each lives in hwsim/commands under its own name."""
 

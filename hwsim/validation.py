@@ -77,7 +77,7 @@ class Choice:
 
 
 ALEXNET_CONV3_RECALLED = Mapping(m=64, n=4, e=13, f=13, p=16, q=4, r=1, t=4, k=3)
-"""CONV3 as recalled from Table III; it would move 69 MB through the GLB, the chip moved 50.2, as CONV4's mapping does."""
+"""CONV3 as recalled; it would move 69 MB through the GLB, the chip moved 50.2, which is what CONV4's mapping moves."""
 
 _CONV4 = Mapping(m=64, n=4, e=13, f=13, p=16, q=3, r=2, t=2, k=3)
 
@@ -156,11 +156,13 @@ def glb_traffic_mb(run: Analysis, tile: AcceleratorSpec) -> float:
     return (ifmap + psums * tile.psum_bits) / 8e6
 
 
-def coded_dram_mb(run: Analysis, tile: AcceleratorSpec, zero_ifmap: float | None, zero_ofmap: float | None) -> float | None:
+def coded_dram_mb(
+    run: Analysis, tile: AcceleratorSpec, zero_ifmap: float | None, zero_ofmap: float | None
+) -> float | None:
     """Return the DRAM traffic with activations run-length coded at published zero fractions, 1e6 bytes.
 
-    The ofmap is taken to hold as many zeros as the next layer's ifmap (the last layer's as its own ifmap), too few where
-    a pooling layer lies between. An activation without zeros is left uncoded, as on the chip.
+    The ofmap is taken to hold as many zeros as the next layer's ifmap (the last layer's as its own ifmap), too few
+    where a pooling layer lies between. An activation without zeros is left uncoded, as on the chip.
     """
     if zero_ifmap is None or zero_ofmap is None:
         return None

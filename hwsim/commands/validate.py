@@ -28,25 +28,31 @@ def eyeriss() -> None:
     tile = accelerator("eyeriss-v1")
     alexnet, vgg = validate_eyeriss()
     console = terminal()
-    console.print(_chip_table("AlexNet, batch 4, 16 bit, 200 MHz: the chip (JSSC 2017, Table V) and the cycle engine", alexnet))
+    console.print(
+        _chip_table("AlexNet, batch 4, 16 bit, 200 MHz: the chip (JSSC 2017, Table V) and the cycle engine", alexnet)
+    )
     third = alexnet[2].measured
-    recalled = compare([Measured(third.layer, ALEXNET_CONV3_RECALLED, third.processing_ms, 156, glb_mb=third.glb_mb)], tile)
+    recalled = compare(
+        [Measured(third.layer, ALEXNET_CONV3_RECALLED, third.processing_ms, 156, glb_mb=third.glb_mb)], tile
+    )
     click.echo(
-        f"CONV3's mapping as recalled (q = 4, r = 1, t = 4) would move {recalled[0].glb_mb:.1f} MB through the GLB and take"
-        f" {recalled[0].processing_ms:.1f} ms; the chip's {third.glb_mb} MB are those of CONV4's mapping, used here."
+        f"CONV3's mapping as recalled (q = 4, r = 1, t = 4) would move {recalled[0].glb_mb:.1f} MB through the GLB and"
+        f" take {recalled[0].processing_ms:.1f} ms; the chip's {third.glb_mb} MB are those of CONV4's mapping."
     )
     click.echo(
         "GLB: psums between buffer and array and ifmap words into the array. DRAM: activations run-length coded at the"
         " published zero fractions. Total: DRAM at 7.68 Gbit/s, our reading. Power is not modelled: the chip's 65 nm"
         " energies are not published."
     )
-    console.print(_chip_table("VGG16, batch 3: the chip (Table VI, recalled) and the cycle engine; mappings are our reading", vgg))
+    console.print(
+        _chip_table("VGG16, batch 3: the chip (Table VI, recalled) and the cycle engine; mappings are our reading", vgg)
+    )
     console.print(_choice_table(alexnet))
     outside = [row.measured.layer.name for row in alexnet if not row.within_targets]
     if outside:
         raise RunError(f"outside the targets (latency 5 %, GLB 10 %, active PEs exact): {', '.join(outside)}")
     worst = max(abs(row.processing_error) for row in alexnet)
-    click.echo(f"AlexNet: all layers within the targets; processing time within {worst:.1%}, active PEs exact.")
+    click.echo(f"AlexNet: all layers within the targets; processing time within {worst:.2%}, active PEs exact.")
 
 
 def _chip_table(title: str, rows: list[Compared]) -> Table:
@@ -64,7 +70,7 @@ def _chip_table(title: str, rows: list[Compared]) -> Table:
             letters,
             f"{chip.processing_ms}",
             f"{row.processing_ms:.2f}",
-            f"{row.processing_error:+.1%}",
+            f"{row.processing_error:+.2%}",
             _or_dash(chip.total_ms),
             f"{row.total_ms:.1f}",
             str(chip.active_pes),
@@ -84,7 +90,9 @@ def _choice_table(rows: list[Compared]) -> Table:
     from hwsim.validation import choices
     from hwsim.vocabulary import Objective
 
-    title = "What the mapper would run instead (memory energy at DRAM 200, GLB 6, inter-PE 2, RF 1, relative to the chip's)"
+    title = (
+        "What the mapper would run instead (memory energy at DRAM 200, GLB 6, inter-PE 2, RF 1, relative to the chip's)"
+    )
     table = Table("layer", "objective", "m n e f p q r t", title=title, title_justify="left")
     for head in ("processing ms", "chip's mapping", "memory energy"):
         table.add_column(head, justify="right")

@@ -1,41 +1,59 @@
-"""The Eyeriss chip on AlexNet: Chen et al., JSSC 2017, Table V (batch 4, 16 bit, 200 MHz)."""
+"""The Eyeriss chip: Chen et al., JSSC 2017, Table V (AlexNet, batch 4) and Table VI (VGG16, batch 3, recalled)."""
 
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 
 from hwsim.accelerator import accelerator
 from hwsim.analytic import analyze
-from hwsim.layer import ConvLayer
-from hwsim.mapping import Mapping
-from hwsim.vocabulary import Direction, Level, Operand
+from hwsim.cli import main
+from hwsim.mapping import check_mapping
+from hwsim.validation import ALEXNET_CONV3_RECALLED, Compared, Measured, alexnet, compare, validate_eyeriss
 
-CONV1 = ConvLayer("CONV1", 3, 96, 227, 227, 11, 11, stride=4, batch=4)
-CONV2 = ConvLayer("CONV2", 96, 256, 27, 27, 5, 5, padding=2, groups=2, batch=4)
-CONV3 = ConvLayer("CONV3", 256, 384, 13, 13, 3, 3, padding=1, batch=4)
-CONV4 = ConvLayer("CONV4", 384, 384, 13, 13, 3, 3, padding=1, groups=2, batch=4)
-CONV5 = ConvLayer("CONV5", 384, 256, 13, 13, 3, 3, padding=1, groups=2, batch=4)
-SMALL = Mapping(m=64, n=4, e=13, f=13, p=16, q=3, r=2, t=2, k=3)
-CHIP = [
-    # layer, mapping, processing ms, active PEs, GLB MB
-    (CONV1, Mapping(m=96, n=1, e=7, f=55, p=16, q=1, r=1, t=2, k=11), 16.5, 154, 18.5),
-    (CONV2, Mapping(m=64, n=1, e=27, f=27, p=16, q=2, r=1, t=1, k=5), 39.2, 135, 77.6),
-    (CONV3, SMALL, 21.8, 156, 50.2),
-    (CONV4, SMALL, 16.0, 156, 37.4),
-    (CONV5, SMALL, 10.0, 156, 24.9),
-]
+ALEXNET, VGG16 = validate_eyeriss()
 
 
-@pytest.mark.parametrize(
-    ("layer", "mapping", "processing_ms", "pes", "glb_mb"), CHIP, ids=lambda v: getattr(v, "name", "")
-)
-def test_the_chip_is_matched(layer: ConvLayer, mapping: Mapping, processing_ms: float, pes: int, glb_mb: float) -> None:
-    tile = accelerator("eyeriss-v1")
-    cost = analyze(layer, tile, mapping)
-    assert tile.latency_ms(cost.processing_cycles) == pytest.approx(processing_ms, rel=0.05)
-    assert cost.active_pes == pes
-    # the chip's figure leaves out the fills from DRAM and the filters
-    words = cost.accesses.get(Level.GLB, Operand.IFMAP, Direction.READ)
-    words += cost.accesses.get(Level.NOC, Operand.PSUM, Direction.READ)
-    words += cost.accesses.get(Level.GLB, Operand.PSUM, Direction.WRITE)
-    assert words * 2 / 1e6 == pytest.approx(glb_mb, rel=0.004)
+def name(row: Compared) -> str:
+    return row.measured.layer.name
+
+
+@pytest.mark.parametrize("row", ALEXNET, ids=name)
+def test_alexnet_matches_the_chip(row: Compared) -> None:
+    assert row.processing_ms == pytest.approx(row.measured.processing_ms, rel=0.05)
+    assert row.run.active_pes == row.measured.active_pes
+    # printed with one decimal: these are the same numbers
+    assert round(row.glb_mb, 1) == pytest.approx(row.measured.glb_mb, abs=0.051)
+    assert row.total_ms == pytest.approx(row.measured.total_ms, rel=0.12)
+    assert row.dram_mb == pytest.approx(row.measured.dram_mb, rel=0.13)
+    assert row.run.accesses == analyze(row.measured.layer, accelerator("eyeriss-v1"), row.measured.mapping).accesses
+
+
+@pytest.mark.parametrize("row", VGG16, ids=name)
+def test_vgg16_matches_the_chip(row: Compared) -> None:
+    assert row.processing_ms == pytest.approx(row.measured.processing_ms, rel=0.05)
+    assert row.run.active_pes == row.measured.active_pes
+
+
+def test_the_published_mappings_fit_the_chip() -> None:
+    for row in ALEXNET + VGG16:
+        check_mapping(row.measured.layer, accelerator("eyeriss-v1"), row.measured.mapping)
+
+
+def test_the_recalled_mapping_of_conv3_cannot_be_what_the_chip_ran() -> None:
+    third = alexnet()[2]
+    recalled = Measured(third.layer, ALEXNET_CONV3_RECALLED, third.processing_ms, 156, glb_mb=third.glb_mb)
+    row = compare([recalled], accelerator("eyeriss-v1"))[0]
+    assert row.glb_mb == pytest.approx(69.2, abs=0.1)
+    assert not row.within_targets
+
+
+def test_the_command_passes_only_within_the_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = CliRunner().invoke(main, ["validate", "eyeriss"])
+    assert passed.exit_code == 0, passed.output
+    assert "CONV5-x" in passed.output
+    slow = accelerator("eyeriss-v1").model_copy(update={"filter_bus_bits": 16})
+    monkeypatch.setattr("hwsim.validation.accelerator", lambda _: slow)
+    failed = CliRunner().invoke(main, ["validate", "eyeriss"])
+    assert failed.exit_code == 1
+    assert "outside the targets" in failed.output
