@@ -140,7 +140,7 @@ def _compressible(
     source = node.args[0]
     assert isinstance(source, fx.Node)
     in_shape, out_shape = _image(source), _image(node)
-    bn, relu = _followers(module, node)
+    bn, relu = _followers(module, node, walk.shared)
     window = Window()
     if isinstance(layer, nn.Conv2d):
         padding, in_shape = _padding(layer, in_shape)
@@ -184,13 +184,13 @@ def _padding(layer: nn.Conv2d, in_shape: tuple[int, int, int]) -> tuple[tuple[in
     return (totals[0] // 2, totals[1] // 2), (channels, height + totals[0] % 2, width + totals[1] % 2)
 
 
-def _followers(module: fx.GraphModule, node: fx.Node) -> tuple[str | None, bool]:
+def _followers(module: fx.GraphModule, node: fx.Node, shared: set[str]) -> tuple[str | None, bool]:
     """Return the BatchNorm that alone reads a layer's output, and whether a ReLU alone comes after."""
     bn, current = None, node
     following = _only_user(current)
     if following is not None and following.op == "call_module":
         target = module.get_submodule(str(following.target))
-        if isinstance(target, ops.BATCH_NORMS):
+        if isinstance(target, ops.BATCH_NORMS) and following.target not in shared:
             bn, current = str(following.target), following
             following = _only_user(current)
     if following is None:

@@ -120,7 +120,12 @@ def remove_channels(
     module = private_copy(graph, model)
     if masks:
         mask_filters(graph, module, masks)
-    kept = round_up(graph, live_units(graph, module), multiple)
+    shrink(graph, module, round_up(graph, live_units(graph, module), multiple))
+    return module
+
+
+def shrink(graph: NetworkGraph, module: fx.GraphModule, kept: Mask) -> None:
+    """Cut a private copy down, in place, to the units bool[units] that stay."""
     for layer in graph.layers:
         _replace(module, layer.name, _smaller_layer(layer, module.get_submodule(layer.name), kept))
     for path, units in graph.per_channel.items():
@@ -129,7 +134,6 @@ def remove_channels(
         if node.name in graph.node_units:
             _rewrite_constants(node, graph.node_units, kept)
     module.recompile()
-    return module.eval()
 
 
 def _replace(module: nn.Module, path: str, new: nn.Module) -> None:
