@@ -33,6 +33,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--seed", default=0, show_default=True, help="Of the cycle engine's random tensors.")
 @click.option("--json", "json_path", type=_FILE, help="Write the result to this file.")
 @click.option("--csv", "csv_path", type=_FILE, help="Write one row a layer to this file.")
+@click.option("--report", type=_FILE, help="Write a self-contained HTML report with plots.")
 @click.option("--trace", type=_FILE, help="Write a timeline for chrome://tracing or Perfetto.")
 @click.option("--quiet", is_flag=True, help="Print no table.")
 def command(
@@ -51,6 +52,7 @@ def command(
     seed: int,
     json_path: Path | None,
     csv_path: Path | None,
+    report: Path | None,
     trace: Path | None,
     quiet: bool,
 ) -> None:
@@ -61,7 +63,7 @@ def command(
     from hwsim.files import check_writable, write_json, write_text
     from hwsim.simulate import simulate
 
-    for path in (json_path, csv_path, trace):
+    for path in (json_path, csv_path, report, trace):
         if path is not None:
             check_writable(path)
     run = simulate(
@@ -89,11 +91,15 @@ def command(
         write_json(json_path, run.as_json())
     if csv_path is not None:
         write_text(csv_path, run.layers.to_csv(index=False))
+    if report is not None:
+        from hwsim.report import html_report
+
+        write_text(report, html_report(run))
     if trace is not None:
         from hwsim.trace import chrome_trace
 
         write_json(trace, chrome_trace(run))
-    for path in (json_path, csv_path, trace):
+    for path in (json_path, csv_path, report, trace):
         if path is not None and not quiet:
             click.echo(f"wrote {path}")
 
