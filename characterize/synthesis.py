@@ -14,6 +14,7 @@ from pathlib import Path
 from characterize.cell_library import CellLibrary
 from characterize.liberty_writer import write_liberty
 from characterize.synthesis_log import diagnose, refuse_truncation
+from characterize.technology_fit import mapping_view
 from hwsim.errors import InputError, RunError
 
 TIMEOUT_S = 300.0
@@ -83,7 +84,7 @@ def synthesize(design: Design, library: CellLibrary, period_ps: float) -> Synthe
         )
     with tempfile.TemporaryDirectory(prefix="synthesis-") as folder:
         work = Path(folder)
-        (work / "cells.lib").write_text(write_liberty(library, with_power=False))
+        (work / "cells.lib").write_text(write_liberty(mapping_view(library), with_power=False))
         (work / "reset.v").write_text(_SYNCHRONOUS_RESET)
         (work / "abc.constr").write_text(f"set_driving_cell {_driver(library)}\nset_load 1.0 [all_outputs]\n")
         (work / "synthesis.ys").write_text(_script(design, work, period_ps))

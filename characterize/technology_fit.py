@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from characterize.cell_library import Cell, CellLibrary, PinDirection, PowerArc, Table, TimingArc
+from characterize.cell_library import Cell, CellLibrary, PinDirection, PowerArc, Sense, Table, TimingArc
+from hwsim.errors import InputError
 
 ATTRIBUTION = (
     "Figures fitted from the ASAP7 7.5-track RVT standard-cell library, Copyright 2020 Lawrence T. Clark, Vinay"
@@ -25,16 +26,24 @@ MAX_FITTED_INPUTS = 5
 class FitRegion:
     """Where the fit has to be good: the slews and loads that a MAC's gates see, log-normal around their medians.
 
-    The defaults describe the gates of the project's own MACs mapped to the full library: slews of 8 to 50 ps around
-    15, loads of 0.5 to 9 fF around 1.4. The corners are those of the 2 x 2 tables that the fit is written as.
+    The corners are those of the 2 x 2 tables that the fit is written as. In the project's own MACs, mapped to the
+    full ASAP7 library, nine gates of ten see slews of 8 to 40 ps and loads of 0.5 to 5 fF.
     """
 
-    slew_median_ps: float = 16.0
+    slew_median_ps: float
+    load_median_ff: float
     slew_spread: float = 0.55
-    load_median_ff: float = 1.5
     load_spread: float = 0.65
-    slew_corners_ps: tuple[float, float] = (10.0, 40.0)
-    load_corners_ff: tuple[float, float] = (0.7, 5.6)
+
+    @property
+    def slew_corners_ps(self) -> tuple[float, float]:
+        """Return the slews of the 2 x 2 tables."""
+        return _two_digits(0.6 * self.slew_median_ps), _two_digits(2.5 * self.slew_median_ps)
+
+    @property
+    def load_corners_ff(self) -> tuple[float, float]:
+        """Return the loads of the 2 x 2 tables."""
+        return _two_digits(0.5 * self.load_median_ff), _two_digits(3.5 * self.load_median_ff)
 
     def points(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Return slews, loads and weights: float64[17 * 17] each, within two and a half spreads."""
@@ -44,6 +53,51 @@ class FitRegion:
         loads = self.load_median_ff * np.exp(self.load_spread * load_steps)
         weights = np.exp(-(slew_steps**2 + load_steps**2) / 2)
         return slews, loads, weights / weights.sum()
+
+
+def _two_digits(value: float) -> float:
+    return float(f"{value:.2g}")
+
+
+def fit_region(library: CellLibrary) -> FitRegion:
+    """Return the region of a library: gates drive two or three pins of its median input capacitance.
+
+    The median slew is the one that a chain of the smallest inverters settles at under that load. Raises InputError
+    where the library has no inverter.
+    """
+    gates = [cell for cell in library.cells.values() if not cell.is_sequential]
+    pins = [cell.pins[pin].capacitance_ff for cell in gates if len(cell.inputs) > 1 for pin in cell.inputs]
+    inverters = [cell for cell in gates if len(cell.inputs) == 1 and cell.timing[0].sense is Sense.NEGATIVE]
+    if not inverters or not pins:
+        raise InputError(f"the library {library.name} ({library.source}) has no inverter or no gate of several inputs")
+    load_ff = 2.5 * float(np.median(pins))
+    (arc, *_) = min(inverters, key=lambda cell: (cell.area_um2, cell.name)).timing
+    slew_ps = float(arc.rise_slew.values.flat[0])
+    for _ in range(8):
+        slew_ps = (arc.rise_slew.at(slew_ps, load_ff) + arc.fall_slew.at(slew_ps, load_ff)) / 2
+    return FitRegion(_two_digits(slew_ps), _two_digits(load_ff))
+
+
+def mapping_view(library: CellLibrary) -> CellLibrary:
+    """Return what technology mapping is shown of a library: bilinear delays and no energies.
+
+    Mapping is chaotic in small differences of delay. Shown the same bilinear figures, it gives the same netlist from
+    a full library and from the compact table fitted from it, so that results differ by the figures alone.
+    """
+    tables = [table for cell in library.cells.values() for arc in cell.timing for table in _tables(arc)]
+    if all(max(table.values.shape) <= 2 for table in tables):
+        return library
+    region = fit_region(library)
+    cells = {
+        name: replace(cell, timing=tuple(_fit_timing(arc, region) for arc in cell.timing), power=())
+        for name, cell in library.cells.items()
+        if len(cell.inputs) <= MAX_FITTED_INPUTS
+    }
+    return replace(library, cells=cells)
+
+
+def _tables(arc: TimingArc) -> tuple[Table, ...]:
+    return arc.cell_rise, arc.cell_fall, arc.rise_slew, arc.fall_slew
 
 
 def fit_library(library: CellLibrary, region: FitRegion) -> CellLibrary:
@@ -84,7 +138,7 @@ def _fit_power(arc: PowerArc, region: FitRegion) -> PowerArc:
 
 
 def fit_table(table: Table, region: FitRegion, relative: bool) -> Table:
-    """Return the weighted least-squares fit a + b s + c l + d s l, given at the region's corners.
+    """Return the weighted least-squares fit a + b s + c l + d s l at the region's corners, to five digits.
 
     `relative` minimises relative instead of absolute errors. An axis without points keeps none.
     """
@@ -93,7 +147,7 @@ def fit_table(table: Table, region: FitRegion, relative: bool) -> Table:
     corner_slews = np.array(region.slew_corners_ps) if table.slews_ps.size > 1 else np.zeros(1)
     corner_loads = np.array(region.load_corners_ff) if table.loads_ff.size > 1 else np.zeros(1)
     if table.values.size == 1:
-        return Table(corner_slews, corner_loads, table.values.copy())
+        return Table(corner_slews, corner_loads, np.array([[float(f"{table.values.flat[0]:.5g}")]]))
 
     def basis(s: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:
         columns = [np.ones_like(s)]
@@ -107,7 +161,8 @@ def fit_table(table: Table, region: FitRegion, relative: bool) -> Table:
         scale = scale / np.maximum(np.abs(values), 1e-3)
     coefficients, *_ = np.linalg.lstsq(basis(slews, loads) * scale[:, None], values * scale, rcond=None)
     s, c = (grid.ravel() for grid in np.meshgrid(corner_slews, corner_loads, indexing="ij"))
-    return Table(corner_slews, corner_loads, (basis(s, c) @ coefficients).reshape(corner_slews.size, corner_loads.size))
+    figures = np.array([float(f"{value:.5g}") for value in basis(s, c) @ coefficients])
+    return Table(corner_slews, corner_loads, figures.reshape(corner_slews.size, corner_loads.size))
 
 
 def _sample(table: Table, slews: NDArray[np.float64], loads: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -173,6 +228,8 @@ def compact_json(library: CellLibrary, region: FitRegion) -> str:
         "temperature_c": library.temperature_c,
         "slew_low": library.slew_low,
         "slew_high": library.slew_high,
+        "slew_median_ps": region.slew_median_ps,
+        "load_median_ff": region.load_median_ff,
         "slew_corners_ps": list(region.slew_corners_ps),
         "load_corners_ff": list(region.load_corners_ff),
         "fit_error": dict(library.fit_error),
@@ -204,8 +261,7 @@ def _lines(rows: Iterator[list[Any]]) -> str:
 def _timing_rows(cell: Cell) -> Iterator[list[Any]]:
     for arc in cell.timing:
         when = None if arc.when is None else arc.when.verilog
-        tables = (arc.cell_rise, arc.cell_fall, arc.rise_slew, arc.fall_slew)
-        yield [arc.input_pin, arc.output_pin, arc.sense.value, when, *(_figures(table) for table in tables)]
+        yield [arc.input_pin, arc.output_pin, arc.sense.value, when, *(_figures(table) for table in _tables(arc))]
 
 
 def _power_rows(cell: Cell) -> Iterator[list[Any]]:

@@ -19,11 +19,12 @@ import click
 def fit_technology(liberty: tuple[Path, ...], out: Path) -> None:
     """Fit the compact technology table from Liberty files: bilinear figures, with the error that they make."""
     from characterize.liberty_cells import read_liberty
-    from characterize.technology_fit import FitRegion, compact_json, fit_library
+    from characterize.technology_fit import compact_json, fit_library, fit_region
     from hwsim.files import write_text
 
-    region = FitRegion()
-    fitted = fit_library(read_liberty(liberty), region)
+    library = read_liberty(liberty)
+    region = fit_region(library)
+    fitted = fit_library(library, region)
     write_text(out, compact_json(fitted, region))
     for figure in ("delay", "slew", "energy"):
         rms, worst = (fitted.fit_error[f"{figure}_{kind}_rel"] for kind in ("rms", "worst_cell"))
