@@ -190,12 +190,13 @@ def simulate(
     layer: str | None = None,
     seed: int = 0,
     weights: dict[str, np.ndarray[Any, Any]] | None = None,
+    keep_ofmaps: bool = False,
 ) -> Run:
     """Return what a network costs on a tile.
 
     `bits`: precision of all operands on the fixed datapath; `policy`: precision, sparsity and shape by layer;
     `mappings`: by layer name, the mapper's choice elsewhere; `layer`: simulate this one alone; `weights`: by layer
-    name, for the cycle engine.
+    name, for the cycle engine; `keep_ofmaps`: an ofmap that fits stays in the GLB for its readers.
     Raises InputError for unknown names, layers that cannot be mapped and precisions that were not characterized.
     """
     net = network if isinstance(network, Network) else load_network(network, batch)
@@ -206,13 +207,22 @@ def simulate(
         treated = _alone(treated, layer)
     for name in mappings or {}:
         treated.network.index(name)
+    if keep_ofmaps and (mappings or str(getattr(engine, "value", engine)) != EngineName.ANALYTIC.value):
+        raise InputError(
+            "--keep-ofmaps chooses its own mappings by closed form; leave out --mapping and --engine cycle"
+        )
     from hwsim.engines import make_engine
 
     chosen = make_engine(engine, pricer, seed=seed, weights=weights or {})
     chosen.warm_up()
     start = time.perf_counter()
     runs = _run_layers(treated, pricer, chosen, mappings or {}, bits)
-    notes = [*chosen.notes]
+    notes = list(chosen.notes)
+    if keep_ofmaps:
+        from hwsim.residency import keep_in_glb
+
+        runs, note = keep_in_glb(treated.network, runs, pricer)
+        notes.append(note)
     wall_s = time.perf_counter() - start
     name = str(mac_table) if isinstance(mac_table, str | Path) else ("given" if mac_table else "shipped")
     return Run(treated.network, spec, chosen.name, pricer.objective, pricer, name, wall_s, tuple(runs), tuple(notes))

@@ -31,6 +31,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--costs", metavar="PRESET|FILE.toml", help="Memory costs; the accelerator's own where left out.")
 @click.option("--layer", metavar="NAME", help="Simulate one layer alone.")
 @click.option("--seed", default=0, show_default=True, help="Of the cycle engine's random tensors.")
+@click.option("--keep-ofmaps", is_flag=True, help="Keep an ofmap that fits in the GLB for the layers that read it.")
 @click.option("--json", "json_path", type=_FILE, help="Write the result to this file.")
 @click.option("--csv", "csv_path", type=_FILE, help="Write one row a layer to this file.")
 @click.option("--report", type=_FILE, help="Write a self-contained HTML report with plots.")
@@ -50,6 +51,7 @@ def command(
     costs: str | None,
     layer: str | None,
     seed: int,
+    keep_ofmaps: bool,
     json_path: Path | None,
     csv_path: Path | None,
     report: Path | None,
@@ -80,6 +82,7 @@ def command(
         layer=layer,
         seed=seed,
         weights=_weights(network, engine),
+        keep_ofmaps=keep_ofmaps,
     )
     if not quiet:
         from hwsim.simulation_table import simulation_summary, simulation_table
