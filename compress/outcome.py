@@ -11,12 +11,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from compress.action import policy_of
 from compress.archive import candidate_from, candidate_state
 from compress.policy import Policy
 from compress.problem import Candidate, Measurement
 from compress.search_spec import SearchSpec
-from compress.selection import Selection
 from hwsim.errors import InputError, RunError
 from hwsim.files import read_json, write_json, write_text
 
@@ -63,11 +61,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def final_policy(spec: SearchSpec, names: Sequence[str], selection: Selection, realised: Mapping[str, float]) -> Policy:
-    """Return the chosen policy with realised sparsities; its metadata is what decides it, and no clock."""
-    about = {"model": spec.model, "data": spec.data, "method": spec.method, "seed": spec.seed}
-    policy = policy_of(names, selection.candidate.choices)
-    return Policy(policy.with_realised(dict(realised)).layers, about)
+def final_policy(spec: SearchSpec, policy: Policy) -> Policy:
+    """Return the chosen policy as it is written: its metadata is what decides it, and no clock."""
+    return Policy(policy.layers, {"model": spec.model, "data": spec.data, "method": spec.method, "seed": spec.seed})
 
 
 def best_content(figures: TestFigures, policy: Policy) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from compress.outcome import ARCHIVE_FILE, read_episodes, read_result
 from compress.report_charts import Axis, Series, axis_over, bar_chart, xy_chart
-from hwsim.files import read_json
+from hwsim.errors import InputError, RunError
+from hwsim.files import read_json, write_text
 
 REPORT_FILE = "report.html"
 _SHOWN_LOSS_PCT = 15.0
@@ -66,6 +67,16 @@ def build_report(folder: Path) -> str:
         curve=_curve(rows),
         provenance=_provenance(result),
     )
+
+
+def write_report(folder: Path) -> Path:
+    """Write the page of a finished search into its folder and return its path."""
+    path = folder / REPORT_FILE
+    try:
+        write_text(path, build_report(folder))
+    except InputError as error:
+        raise RunError(f"{error}; write it again with `compress report {folder}`") from None
+    return path
 
 
 def policy_text(title: str, layers: Mapping[str, Mapping[str, Any]]) -> str:

@@ -1,9 +1,9 @@
 """AMC: one channel keep ratio a layer by DDPG, under a budget that the layers still to come can always meet.
 
-Source: He et al., "AMC: AutoML for Model Compression and Acceleration on Mobile Devices", ECCV 2018, algorithm 1. Channels
-are chosen by L1 norm and the rest refitted by least squares; all layers stay at 8 bits, as Balaskas et al., section 5.2,
-quantize AMC's result. Readings: the budget is of energy (AMC: FLOPs), bisected over the search so that the accuracy budget is
-met; no fine-tuning between the steps; a depthwise layer follows its producer.
+Source: He et al., "AMC: AutoML for Model Compression and Acceleration on Mobile Devices", ECCV 2018, algorithm 1.
+Channels are chosen by L1 norm and the rest refitted by least squares; all layers stay at 8 bits, as Balaskas et al.,
+section 5.2, quantize AMC's result. Readings: the budget is of energy (AMC: FLOPs), bisected over the search so that the
+accuracy budget is met; no fine-tuning between the steps; a depthwise layer follows its producer.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compress.baselines.budget_ladder import BudgetLadder
 from compress.baselines.terminal_agent import TerminalAgent, TerminalSpec
@@ -79,8 +80,8 @@ class AMC:
         kept = max(round(keep * channels / ROUNDING), 1) * ROUNDING
         return min(kept / channels, 1.0)
 
-    def _state(self, index: int, keeps: list[float]) -> np.ndarray[Any, np.dtype[np.float32]]:
-        state = self._static[index].copy()
+    def _state(self, index: int, keeps: list[float]) -> NDArray[np.float32]:
+        state: NDArray[np.float32] = self._static[index].copy()
         done = self._energy[:index]
         state[_REDUCED] = float(done @ (1.0 - np.array(keeps))) if keeps else 0.0
         state[_REST] = float(self._energy[index + 1 :].sum())

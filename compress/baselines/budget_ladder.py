@@ -1,7 +1,7 @@
 """A resource budget that follows the accuracy budget: AMC and HAQ take a budget of the resource, users one of accuracy.
 
-The episodes are split into rounds. Each round searches under one resource budget; if it found a policy within the accuracy
-budget, the next round's is tighter, else looser: a bisection.
+The episodes are split into rounds. Each round searches under one resource budget; if it found a policy within the
+accuracy budget, the next round's is tighter, else looser: a bisection.
 """
 
 from __future__ import annotations

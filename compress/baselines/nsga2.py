@@ -1,7 +1,8 @@
 """NSGA-II over whole policies: a genome of (ratio, precision, pruner) for each layer.
 
-Source: Balaskas et al., section 5.3.2 (one objective, the inverse reward; 20 chromosomes; simulated binary crossover and
-polynomial mutation); Deb et al., IEEE TEVC 2002. With two objectives, accuracy loss and cost, it searches a front instead.
+Source: Balaskas et al., section 5.3.2 (one objective, the inverse reward; 20 chromosomes; simulated binary crossover
+and polynomial mutation); Deb et al., IEEE TEVC 2002. With two objectives, accuracy loss and cost, it searches a front
+instead.
 """
 
 from __future__ import annotations

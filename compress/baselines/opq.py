@@ -1,10 +1,11 @@
 """OPQ-style one-shot compression: sparsity and bits of all layers from a model of the weights' distribution.
 
-Source: Hu et al., "OPQ: Compressing Deep Neural Networks with One-shot Pruning-Quantization", AAAI 2021. Weights are taken as
-Laplace distributed around 0 with scale tau = mean|w|. Pruning below beta then removes a share s = 1 - exp(-beta / tau) at an
-error of n * (2 tau^2 - exp(-beta / tau) (beta^2 + 2 tau beta + 2 tau^2)); under a global budget the Lagrangian's solution is
-one threshold for all layers. The quantization error n * delta^2 / 12 under a global budget of bits gives one step for all
-layers, so b = log2(range / step). Reading: the two budgets are walked over a grid, mildest first.
+Source: Hu et al., "OPQ: Compressing Deep Neural Networks with One-shot Pruning-Quantization", AAAI 2021. Weights are
+taken as Laplace distributed around 0 with scale tau = mean|w|. Pruning below beta then removes a share s = 1 -
+exp(-beta / tau) at an error of n * (2 tau^2 - exp(-beta / tau) (beta^2 + 2 tau beta + 2 tau^2)); under a global
+budget the Lagrangian's solution is one threshold for all layers. The quantization error n * delta^2 / 12 under a
+global budget of bits gives one step for all layers, so b = log2(range / step). Reading: the two budgets are walked
+over a grid, mildest first.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class LaplaceLayers:
         """Return the summed squared error of removing all weights below the threshold."""
         tau = self.tau
         left = np.exp(-beta / tau) * (beta**2 + 2 * tau * beta + 2 * tau**2)
-        return float((self.count * (2 * tau**2 - left)).sum())
+        return float(np.sum(self.count * (2 * tau**2 - left)))
 
     def bits(self, step: float) -> Floats:
         """Return each layer's real-valued precision at a quantization step."""
@@ -63,12 +64,12 @@ class LaplaceLayers:
         """Return the quantization step at which the weights' mean precision is `bits`."""
         low, high = float(self.span.min()) * 2.0**-32, float(self.span.max())
         for _ in range(_HALVINGS):
-            middle = (low * high) ** 0.5
+            middle = float(np.sqrt(low * high))
             if float(self.count @ self.bits(middle)) > bits * float(self.count.sum()):
                 low = middle
             else:
                 high = middle
-        return (low * high) ** 0.5
+        return float(np.sqrt(low * high))
 
 
 def laplace_layers(weights: Sequence[NDArray[np.float32]]) -> LaplaceLayers:
@@ -112,8 +113,7 @@ class OPQ:
         shares = np.clip(self._layers.sparsity(beta), 0.0, 1.0)
         widths = np.clip(np.rint(self._layers.bits(step)), actions.min_bits, MAX_BITS).astype(int)
         return [
-            LayerPolicy(PRUNER, round(float(share), 4), int(width))
-            for share, width in zip(shares, widths, strict=True)
+            LayerPolicy(PRUNER, round(float(share), 4), int(width)) for share, width in zip(shares, widths, strict=True)
         ]
 
     def run_episode(self, episode: int) -> EpisodeOutcome:

@@ -1,5 +1,6 @@
 """The baselines on the toy network, and their formulas against direct computation."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +43,9 @@ def _method(name: str, problem: SearchProblem, budget: SearchBudget, seed: int):
     return builders[name]()
 
 
-def _run(toy_oracle, name: str, episodes: int, folder: Path | None = None, seed: int = 0, stop: int = 10**9, **toy):
+def _run(toy_oracle, name: str, episodes: int, folder: Path | None = None, *, stop: int = 10**9, **toy):
     problem = _problem(toy_oracle, **toy)
-    method = _method(name, problem, SearchBudget(episodes, DEPTH), seed)
+    method = _method(name, problem, SearchBudget(episodes, DEPTH), 0)
     loop = SearchLoop(problem, [Phase(method, episodes)], Archive(), folder)
     loop.resume()
 
@@ -52,10 +53,8 @@ def _run(toy_oracle, name: str, episodes: int, folder: Path | None = None, seed:
         if len(progress.rows) == stop:
             raise KeyboardInterrupt
 
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         loop.run(observe)
-    except KeyboardInterrupt:
-        pass
     return loop
 
 
