@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from compress.calibration import Calibration
 from compress.compression import Compression
 from compress.data import Dataset
-from compress.energy import EnergyMode, EnergyModel
+from compress.energy import EnergyMode, EnergyModel, NetworkCost
 from compress.evaluation import Arithmetic, Evaluator
 from compress.network import NetworkGraph
 from compress.policy import DENSE_8BIT, LayerPolicy, Policy
@@ -141,6 +141,10 @@ class Oracle:
         """Return the policy with the sparsity that each layer's pruner realises."""
         policies = [policy.layer(layer.name) for layer in self.graph.layers]
         return policy.with_realised(self.evaluator.compressor.derive(policies).realised)
+
+    def price(self, policy: Policy) -> NetworkCost:
+        """Return what the network costs under a policy, without looking at an image; not counted as an evaluation."""
+        return self.energy_model.price(self.compression(policy))
 
     def compression(self, policy: Policy) -> Compression:
         """Return the masks that a policy makes, without measuring it."""

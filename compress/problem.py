@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -42,25 +42,65 @@ class Measurement(Protocol):
     def latency_ms(self) -> float:
         """Time of one inference."""
 
+
+class Priced(Protocol):
+    """What one inference costs."""
+
     @property
-    def realised_sparsity(self) -> Mapping[str, float]:
-        """What the pruners reached, by layer name."""
+    def energy_pj(self) -> float:
+        """Energy of one inference."""
+
+    @property
+    def latency_ms(self) -> float:
+        """Time of one inference."""
 
 
 class LayerFeatures(Protocol):
     """The static features of a compressible layer (paper, eq. 1)."""
 
-    name: str
-    kind: str
-    out_channels: int
-    in_channels: int
-    in_height: int
-    in_width: int
-    stride: int
-    kernel: int
-    energy_pj: float
-    parameters: int
-    depthwise: bool
+    @property
+    def name(self) -> str:
+        """Its name in policies."""
+
+    @property
+    def kind(self) -> str:
+        """conv or fc."""
+
+    @property
+    def out_channels(self) -> int:
+        """C_out, or M of a fully connected layer."""
+
+    @property
+    def in_channels(self) -> int:
+        """C_in, or N of a fully connected layer."""
+
+    @property
+    def in_height(self) -> int:
+        """h_in."""
+
+    @property
+    def in_width(self) -> int:
+        """w_in."""
+
+    @property
+    def stride(self) -> int:
+        """str."""
+
+    @property
+    def kernel(self) -> int:
+        """k."""
+
+    @property
+    def energy_pj(self) -> float:
+        """E_t: energy of the dense layer at 8 bits."""
+
+    @property
+    def parameters(self) -> int:
+        """P_t."""
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether each filter reads one input channel of its own."""
 
 
 class SearchOracle(Protocol):
@@ -85,8 +125,11 @@ class SearchOracle(Protocol):
     def evaluate(self, policy: Policy, split: str = "validation") -> Measurement:
         """Measure the network under a policy."""
 
+    def price(self, policy: Policy) -> Priced:
+        """Return what the network costs under a policy, without looking at an image."""
 
-def metric_value(measurement: Measurement, metric: Metric) -> float:
+
+def metric_value(measurement: Measurement | Priced, metric: Metric) -> float:
     """Return pJ, ms, or pJ * ms, whichever the metric names."""
     if metric is Metric.ENERGY:
         return measurement.energy_pj
@@ -171,7 +214,7 @@ class SearchProblem:
         """The number of compressible layers: the steps of an episode."""
         return len(self.oracle.layers)
 
-    def cost(self, measurement: Measurement) -> float:
+    def cost(self, measurement: Measurement | Priced) -> float:
         """Return the metric relative to the baseline."""
         return metric_value(measurement, self.metric) / self._reference
 
@@ -202,6 +245,10 @@ class SearchProblem:
         measurement = self.oracle.step(layer_index, policy)
         self.measuring_s += time.perf_counter() - start
         return measurement
+
+    def price(self, choices: Sequence[LayerPolicy]) -> float:
+        """Return the metric of a network's choices relative to the baseline, without measuring accuracy."""
+        return self.cost(self.oracle.price(policy_of(self.names, choices)))
 
     def measure(self, choices: Sequence[LayerPolicy], episode: int) -> Candidate:
         """Measure a whole network's choices (one evaluation)."""

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compress.agents.ddpg import DDPG, DDPGSpec
 from compress.agents.exploration import generator_state, restore_generator
@@ -27,7 +28,7 @@ class CompositeSpec:
     """The hyperparameters of the composite agent; the defaults are the paper's, for its 1100 episodes."""
 
     warmup_episodes: int = PAPER_WARMUP
-    """Episodes of uniformly random actions before DDPG learns."""
+    """Episodes of random actions before DDPG learns."""
     mode: RewardMode = RewardMode.STEP
     """When rewards are paid."""
     ddpg: DDPGSpec = field(default_factory=DDPGSpec)
@@ -93,12 +94,13 @@ class CompositeAgent:
         """Compress the network once, learning after each layer, and return what was measured on the way."""
         warming = episode < self.spec.warmup_episodes
         unlocked = self.monitor.unlocked
+        hardness = float(self._rng.random())
         self.env.episode = episode
         state, _ = self.env.reset()
         total, candidates, done = 0.0, list[Candidate](), False
         losses = {"critic_loss": 0.0, "rainbow_loss": 0.0}
         while not done:
-            action = self._rng.random(2) if warming else self.ddpg.act(state, self._sigma)
+            action = self._warmup_action(hardness) if warming else self.ddpg.act(state, self._sigma)
             pruner = self._choose_pruner(state)
             following, reward, done, _, info = self.env.compress(float(action[0]), float(action[1]), pruner)
             self.ddpg.replay.add(state=state, action=action, reward=reward, next_state=following, done=float(done))
@@ -112,7 +114,12 @@ class CompositeAgent:
         figures = {"return": total, "sigma": self._sigma, "rainbow_unlocked": float(unlocked), **losses}
         return EpisodeOutcome(tuple(candidates), candidates[-1], figures)
 
-    def _choose_pruner(self, state: np.ndarray[Any, Any]) -> int:
+    def _warmup_action(self, hardness: float) -> NDArray[np.float64]:
+        """Return a random action within an episode's hardness: drawn over the whole range, no deep network survives."""
+        ratio, precision = hardness * self._rng.random(2)
+        return np.array([ratio, 1.0 - precision])
+
+    def _choose_pruner(self, state: NDArray[np.float32]) -> int:
         if self.monitor.unlocked:
             return self.rainbow.act(state, self.ddpg.actor.features)
         return int(self._rng.integers(self._pruners))

@@ -70,6 +70,9 @@ class ToyOracle:
         measurement = self._measure([policy.layer(layer.name) for layer in self.layers])
         return replace(measurement, accuracy_pct=measurement.accuracy_pct - (split == "test"))
 
+    def price(self, policy: Policy) -> ToyMeasurement:
+        return self._measure([policy.layer(layer.name) for layer in self.layers])
+
     def cheapest_cost(self) -> float:
         """The cost, relative to the baseline, of the cheapest policy without any loss."""
         best = [LayerPolicy(self.pruner, float(t), int(b)) for t, b in zip(self.tolerance, self.bits, strict=True)]

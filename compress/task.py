@@ -1,0 +1,78 @@
+"""From a search's options to what the methods work on: network, data, accelerator, oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compress.action import ActionSpec
+from compress.problem import AccuracyBudget, Metric, SearchProblem
+from compress.pruning import PRUNERS, SEARCH_PRUNERS
+from compress.reward import load_reward
+from compress.search_spec import SearchSpec
+from hwsim.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from compress.data import Dataset
+    from compress.network import NetworkGraph
+    from compress.oracle import Oracle
+
+
+@dataclass(frozen=True)
+class SearchTask:
+    """The problem that all methods share, and what those that train need besides.
+
+    `oracle_of(model)` is the same oracle for the same network with other weights.
+    """
+
+    problem: SearchProblem
+    oracle: Oracle
+    graph: NetworkGraph
+    model: nn.Module
+    dataset: Dataset
+    oracle_of: Callable[[nn.Module], Oracle]
+
+
+def build_task(spec: SearchSpec) -> SearchTask:
+    """Load, trace and measure what a spec names; raises InputError naming the option that is wrong."""
+    actions = ActionSpec(spec.max_sparsity, spec.min_bits, pruners=_pruners(spec))
+    reward = load_reward(None if spec.reward is None else Path(spec.reward), spec.max_loss)
+    AccuracyBudget(spec.max_loss, 1)  # refuses a budget out of range before any work
+    from compress.data import load_data
+    from compress.energy import EnergyMode
+    from compress.graph import trace
+    from compress.models import load_model, normalization_of
+    from compress.oracle import OracleSpec, build_oracle
+
+    dataset = load_data(spec.data, spec.seed, normalization=normalization_of(spec.model))
+    model = load_model(spec.model, spec.weights, dataset)
+    graph = trace(model, dataset.example)
+    images = max(1, round(spec.subset * len(dataset.validation)))
+    oracle_spec = OracleSpec(
+        accelerator=spec.accelerator,
+        mac_table=None if spec.mac_table is None else Path(spec.mac_table),
+        costs=spec.costs,
+        objective=spec.metric,
+        energy=EnergyMode(spec.energy),
+        validation_images=images,
+        seed=spec.seed,
+    )
+
+    def oracle_of(weights: nn.Module) -> Oracle:
+        return build_oracle(graph, weights, dataset, oracle_spec)
+
+    oracle = oracle_of(model)
+    budget = AccuracyBudget(spec.max_loss, images)
+    problem = SearchProblem(oracle, reward, budget, actions, Metric(spec.metric))
+    return SearchTask(problem, oracle, graph, model, dataset, oracle_of)
+
+
+def _pruners(spec: SearchSpec) -> tuple[str, ...]:
+    for name in spec.pruners:
+        if name not in PRUNERS:
+            raise InputError(f"--pruners: {unknown_name('pruner', name, PRUNERS)}")
+    return spec.pruners or SEARCH_PRUNERS
