@@ -48,6 +48,7 @@ class EnergyModel:
     """Prices compressions of one network; a layer that did not change costs a look-up."""
 
     def __init__(self, graph: NetworkGraph, pricer: LayerPricer, mode: EnergyMode = EnergyMode.SIMULATED) -> None:
+        graph.check_priced()
         self.graph = graph
         self.pricer = pricer
         self.mode = mode

@@ -16,6 +16,8 @@ from compress.network import FixedLayer, Window
 from compress.tracing import InnerLayer
 
 _WINDOWED = (F.max_pool2d, F.avg_pool2d, torch.max_pool2d)
+PRICED = (nn.Conv2d, nn.Conv1d, nn.Linear)
+"""Weighted modules that hwsim has a layer for."""
 _ADAPTIVE = (F.adaptive_avg_pool2d, F.adaptive_max_pool2d)
 
 
@@ -25,7 +27,7 @@ def fixed_layer(module: fx.GraphModule, node: fx.Node, node_units: Mapping[str, 
     if not inputs or node.name not in node_units or not isinstance(node.meta.get("value"), torch.Size):
         return None
     target: Any = module.get_submodule(str(node.target)) if node.op == "call_module" else node.target
-    if isinstance(target, (nn.Conv2d, nn.Linear)):
+    if isinstance(target, PRICED):
         before, after = inputs[0].meta["value"], node.meta["value"]
         return _dense(str(node.target), node.name, target, before=before, after=after)
     units = node_units[inputs[0].name]
@@ -43,8 +45,24 @@ def fixed_layer(module: fx.GraphModule, node: fx.Node, node_units: Mapping[str, 
     return FixedLayer(name, "pool", node.name, units, _image(before), _image(after), window, ceil_mode=ceil_mode)
 
 
-def inner_layer(inner: InnerLayer, node: str) -> FixedLayer:
-    """Return the cost of a layer that ran inside a module kept whole."""
+def has_no_price(module: fx.GraphModule, node: fx.Node) -> bool:
+    """Return whether a node multiplies by weights, or tensors by tensors, in a way that hwsim has no layer for."""
+    if node.op == "call_module":
+        return _multiplies(module.get_submodule(str(node.target)))
+    return node.target in ops.MATRIX_PRODUCTS
+
+
+def _multiplies(module: nn.Module) -> bool:
+    """Return whether a module has a weight matrix of its own; norms and activations scale values only."""
+    if isinstance(module, PRICED):
+        return False
+    return isinstance(module, nn.MultiheadAttention) or any(p.ndim > 1 for p in module.parameters(recurse=False))
+
+
+def inner_layer(inner: InnerLayer, node: str) -> FixedLayer | None:
+    """Return the cost of a layer that ran inside a module kept whole; None where hwsim has no layer for it."""
+    if not isinstance(inner.module, PRICED):
+        return None
     return _dense(inner.path, node, inner.module, before=inner.in_shape, after=inner.out_shape)
 
 
@@ -60,17 +78,23 @@ def _dense(name: str, node: str, layer: nn.Module, *, before: tuple[int, ...], a
             return FixedLayer(name, "fc", node, own, (int(before[-1]), 1, 1), (int(after[-1]), 1, 1))
         shape = (int(before[-1]), positions, 1)
         return FixedLayer(name, "conv", node, own, shape, (int(after[-1]), positions, 1))
-    assert isinstance(layer, nn.Conv2d)
-    padding = layer.padding if not isinstance(layer.padding, str) else _same(layer)
-    window = Window(_pair(layer.kernel_size), _pair(layer.stride), _pair(padding), _pair(layer.dilation))
+    assert isinstance(layer, (nn.Conv2d, nn.Conv1d))
+    if isinstance(layer, nn.Conv1d):  # one row
+        padding = layer.padding[0] if not isinstance(layer.padding, str) else _same(layer)[0]
+        window = Window((1, layer.kernel_size[0]), (1, layer.stride[0]), (0, int(padding)), (1, layer.dilation[0]))
+        rows = [(int(shape[1]), 1, int(shape[2])) for shape in (before, after)]
+        return FixedLayer(name, "conv", node, own, rows[0], rows[1], window, layer.groups)
+    sides = layer.padding if not isinstance(layer.padding, str) else _same(layer)
+    window = Window(_pair(layer.kernel_size), _pair(layer.stride), _pair(sides), _pair(layer.dilation))
     return FixedLayer(name, "conv", node, own, _image(before), _image(after), window, layer.groups)
 
 
-def _same(layer: nn.Conv2d) -> tuple[int, int]:
+def _same(layer: nn.Conv2d | nn.Conv1d) -> tuple[int, int]:
     if layer.padding == "valid":
         return (0, 0)
     # rounded up: an odd total has no symmetric form, and a cost must not be too small
-    return tuple(-(-layer.dilation[axis] * (layer.kernel_size[axis] - 1) // 2) for axis in (0, 1))  # type: ignore[return-value]
+    sides = [-(-dilation * (size - 1) // 2) for dilation, size in zip(layer.dilation, layer.kernel_size, strict=True)]
+    return sides[0], sides[-1]
 
 
 def _functional_convolution(node: fx.Node, units: Units) -> FixedLayer | None:

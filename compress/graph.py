@@ -12,7 +12,7 @@ from torch import fx, nn
 
 from compress import operations as ops
 from compress.channels import Units
-from compress.fixed_layers import fixed_layer, inner_layer
+from compress.fixed_layers import fixed_layer, has_no_price, inner_layer
 from compress.network import ChannelGroup, CompressibleLayer, FixedLayer, NetworkGraph, Window
 from compress.propagation import LayerUnits, Propagation
 from compress.tracing import trace_module
@@ -37,6 +37,7 @@ def trace(model: nn.Module, example: torch.Tensor) -> NetworkGraph:
     layers: list[CompressibleLayer] = []
     fixed: list[FixedLayer] = []
     order: list[str] = []
+    unpriced: list[str] = []
     for node in traced.module.graph.nodes:
         found: CompressibleLayer | FixedLayer | None
         if node.op == "call_module" and str(node.target) in spans:
@@ -48,16 +49,20 @@ def trace(model: nn.Module, example: torch.Tensor) -> NetworkGraph:
                 fixed.append(found)
         if found is not None:
             order.append(found.name)
+        elif has_no_price(traced.module, node):
+            unpriced.append(str(node.target) if node.op == "call_module" else node.name)
         for path, inner in traced.inner:
             if node.op == "call_module" and path == node.target:
                 kept = inner_layer(inner, node.name)
-                fixed.append(kept)
-                order.append(kept.name)
+                if kept is None:
+                    unpriced.append(inner.path)
+                else:
+                    fixed.append(kept)
+                    order.append(kept.name)
     if not layers:
         reasons = "; ".join(f"{name}: {why}" for name, why in (traced.opaque | walk.kept).items())
         raise InputError(f"the model has no convolution or linear layer that can be compressed ({reasons or 'none'})")
     unsupported = {**{path: f"kept whole: {why}" for path, why in traced.opaque.items()}, **walk.kept}
-    clean = frozenset(node.name for node, flow in walk.flows.items() if flow.clean)
     return NetworkGraph(
         traced.module,
         tuple(layers),
@@ -68,7 +73,7 @@ def trace(model: nn.Module, example: torch.Tensor) -> NetworkGraph:
         per_channel,
         node_units,
         tuple(order),
-        clean,
+        tuple(unpriced),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 
 from compress.channels import Units
-from hwsim.errors import unknown_name
+from hwsim.errors import InputError, unknown_name
 from hwsim.layer import ConvLayer, ElementwiseLayer, Layer, PoolLayer, fc_layer
 
 Mask = npt.NDArray[np.bool_]
@@ -164,7 +164,7 @@ class NetworkGraph:
     per_channel: Mapping[str, Units]  # module path -> units, of BatchNorms and the like
     node_units: Mapping[str, Units]  # node name -> units of its tensor's channels
     order: tuple[str, ...]  # names of all layers, the fixed ones too, in execution order
-    clean_nodes: frozenset[str] = field(default_factory=frozenset)
+    unpriced: tuple[str, ...] = ()  # what multiplies in a way that hwsim has no layer for
 
     def layer(self, name: str) -> CompressibleLayer:
         """Return a layer by name; InputError with the nearest names where there is none."""
@@ -214,8 +214,18 @@ class NetworkGraph:
                 kept[units[0]] = True
         return kept
 
+    def check_priced(self) -> None:
+        """Raise InputError where a part of the network has no cost model: an energy must not leave it out."""
+        if self.unpriced:
+            more = f" and {len(self.unpriced) - 1} more" if len(self.unpriced) > 1 else ""
+            raise InputError(
+                f"'{self.unpriced[0]}'{more} in the model multiplies in a way that the tile simulator has no layer for;"
+                " replace it by convolutions or linear layers"
+            )
+
     def hwsim_layers(self, kept: Mask | None = None, batch: int = 1) -> tuple[Layer, ...]:
         """Return the whole network's layers in execution order with the channels that stay, for hwsim to price."""
+        self.check_priced()
         kept = self.all_kept() if kept is None else kept
         by_name: dict[str, CompressibleLayer | FixedLayer] = {layer.name: layer for layer in self.layers}
         by_name.update({layer.name: layer for layer in self.fixed})

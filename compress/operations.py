@@ -53,6 +53,12 @@ RESHAPES: set[Any] = {
 CONCATENATIONS: set[Any] = {torch.cat, torch.concat, torch.concatenate}
 _QUERY_METHODS = {"size", "dim", "numel", "ndimension"}
 _QUERY_ATTRIBUTES = {"shape", "ndim", "dtype", "device"}
+# products of tensors that the tile simulator has no layer for
+MATRIX_PRODUCTS: set[Any] = {
+    *(torch.matmul, torch.bmm, torch.mm, torch.einsum, torch.addmm, operator.matmul, F.linear, F.bilinear),
+    *(F.conv1d, F.conv3d, F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d),
+    *(F.scaled_dot_product_attention, "matmul", "bmm", "mm", "addmm"),
+}
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 

@@ -151,7 +151,7 @@ class Propagation:
             return self._keep(node, "shared between calls or modules: kept dense")
         if hasattr(module, "parametrizations") or "weight" not in module._parameters:
             return self._keep(node, "its weight is computed from other parameters: kept dense")
-        if len(node.meta["value"]) not in (2, 4):
+        if len(node.meta["value"]) != (4 if isinstance(module, nn.Conv2d) else 2):
             return self._keep(node, f"{type(module).__name__} over {len(node.meta['value'])}-D values is kept dense")
         if not first.clean:
             self.space.freeze(first.units)

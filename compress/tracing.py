@@ -24,7 +24,7 @@ _SHAPE_ATTRIBUTES = {"shape", "ndim", "dtype", "device", "is_cuda", "requires_gr
 
 @dataclass
 class InnerLayer:
-    """A convolution or linear layer that ran inside an opaque module: its module and the shapes of one call."""
+    """A weighted layer that ran inside an opaque module: its module and the shapes of one call."""
 
     path: str
     module: nn.Module
@@ -125,7 +125,8 @@ class _ValueTracer(fx.Tracer):
     ) -> Any:
         if self.executing is not None:
             out = forward(*args, **kwargs)
-            if isinstance(m, (nn.Conv2d, nn.Linear)) and isinstance(out, torch.Tensor):
+            weighted = any(p.ndim > 1 for p in m.parameters(recurse=False))
+            if weighted and self.path_of_module(m) != self.executing and isinstance(out, torch.Tensor):
                 layer = InnerLayer(self.path_of_module(m), m, tuple(args[0].shape), tuple(out.shape))
                 self.inner.append((self.executing, layer))
             return out

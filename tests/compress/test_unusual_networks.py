@@ -22,6 +22,9 @@ NAMED = {  # what stays dense, and must be named
     "OtherNorms": "part.group",
     "ChannelShuffle": "view",
     "Chunked": "chunk",
+    "ConvNeXtBlock": "part.up",
+    "TokenAttention": "part.attention",
+    "Upsampling": "part.up",
 }
 
 
@@ -55,7 +58,9 @@ def test_what_stays_dense_is_named(name: str, dense: str) -> None:
     assert dense not in {layer.name for layer in graph.layers}
 
 
-@pytest.mark.parametrize("name", ["SqueezeExcite", "ManualHardSwish", "DenseBlock", "Grouped", "ShapeControlFlow"])
+@pytest.mark.parametrize(
+    "name", ["SqueezeExcite", "ManualHardSwish", "DenseBlock", "Grouped", "ShapeControlFlow", "EfficientBlock"]
+)
 def test_what_looks_unusual_is_compressed_all_the_same(name: str) -> None:
     graph = trace(build(name), torch.randn(1, *IMAGE))
     assert graph.unsupported == ()
@@ -66,6 +71,19 @@ def test_convolutions_inside_an_opaque_part_are_priced() -> None:
     graph = trace(build("DataControlFlow"), torch.ones(1, *IMAGE))
     assert "part.conv" in graph.order
     assert sum(layer.macs for layer in graph.hwsim_layers()) >= 8 * 8 * 9 * 64
+
+
+@pytest.mark.parametrize(("name", "part"), [("Upsampling", "part.up"), ("TokenAttention", "part.attention")])
+def test_a_part_without_a_cost_model_is_refused_by_name_not_priced_at_zero(name: str, part: str) -> None:
+    graph = trace(build(name), torch.randn(1, *IMAGE))
+    with pytest.raises(InputError, match=f"'{part}'.* no layer for"):
+        graph.hwsim_layers()
+
+
+def test_linear_layers_over_pixels_are_priced_as_convolutions() -> None:
+    graph = trace(build("ConvNeXtBlock"), torch.randn(1, *IMAGE))
+    macs = {layer.name: layer.macs for layer in graph.hwsim_layers()}
+    assert macs["part.up"] == macs["part.down"] == 64 * 8 * 32
 
 
 def test_control_flow_on_data_in_the_models_own_forward_is_one_line() -> None:

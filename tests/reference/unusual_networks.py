@@ -257,3 +257,77 @@ def build(name: str) -> nn.Module:
 
 
 NAMES = [*PARTS, "ConstantView", "NoBatchNorm"]
+
+
+class ConvNeXtBlock(nn.Module):
+    """Depthwise, then channels-last LayerNorm and linear layers over 4-D values."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.depthwise, self.norm = nn.Conv2d(width, width, 7, padding=3, groups=width), nn.LayerNorm(width)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.gamma = nn.Parameter(torch.rand(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(self.depthwise(x).permute(0, 2, 3, 1))
+        y = self.gamma * self.down(F.gelu(self.up(y)))
+        return x + y.permute(0, 3, 1, 2)
+
+
+class TokenAttention(nn.Module):
+    """Patches as tokens, torch's own attention, one convolution before and after."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.one, self.two = conv_bn(width, 12), nn.Conv2d(12, width, 1)
+        self.attention = nn.MultiheadAttention(12, 2, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.one(x)
+        b, c, h, w = y.shape
+        tokens = y.flatten(2).transpose(1, 2)
+        tokens = tokens + self.attention(tokens, tokens, tokens, need_weights=False)[0]
+        return self.two(tokens.transpose(1, 2).reshape(b, c, h, w))
+
+
+class EfficientBlock(nn.Module):
+    """An inverted residual with a convolutional squeeze-and-excitation and SiLU."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.expand, self.depthwise = conv_bn(width, 24, 1), conv_bn(24, 24, 3, groups=24)
+        self.down, self.up = nn.Conv2d(24, 4, 1), nn.Conv2d(4, 24, 1)
+        self.project, self.norm = nn.Conv2d(24, width, 1, bias=False), nn.BatchNorm2d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.silu(self.depthwise(F.silu(self.expand(x))))
+        y = self.up(F.silu(self.down(F.adaptive_avg_pool2d(y, 1)))).sigmoid() * y
+        return self.norm(self.project(y)) + x
+
+
+class Inception(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.one, self.three = conv_bn(width, 4, 1), nn.Sequential(conv_bn(width, 6, 1), conv_bn(6, 8))
+        self.pooled, self.merge = conv_bn(width, 4, 1), conv_bn(16, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        branches = [self.one(x), self.three(x), self.pooled(F.max_pool2d(x, 3, stride=1, padding=1))]
+        return self.merge(torch.cat(branches, dim=1))
+
+
+class Upsampling(nn.Module):
+    """A transposed convolution and a skip connection, as segmentation networks have."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.down, self.up = conv_bn(width, 12, stride=2), nn.ConvTranspose2d(12, 6, 2, stride=2)
+        self.merge = conv_bn(6 + width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.merge(torch.cat([self.up(self.down(x)), x], 1))
+
+
+for _part in (ConvNeXtBlock, TokenAttention, EfficientBlock, Inception, Upsampling):
+    PARTS[_part.__name__] = _part
+NAMES = [*PARTS, "ConstantView", "NoBatchNorm"]
