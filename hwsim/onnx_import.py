@@ -64,8 +64,8 @@ class _Importer:
             _check_finite(self.path, tensor)
         for place, node in enumerate(self.graph.node):
             self._node(node, node.name or f"{node.op_type}_{place}")
-        name = self.graph.name if self.graph.name not in {"", "main_graph", "torch_jit", "torch-jit-export"} else ""
-        return Network(name or self.path.stem, tuple(self.layers), tuple(self.inputs))
+        # exporters call every graph alike, so the file says more
+        return Network(self.path.stem, tuple(self.layers), tuple(self.inputs))
 
     def _node(self, node: onnx.NodeProto, name: str) -> None:
         moving = [value for value in node.input if value in self.producers]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.table import Table
 
 from hwsim.pricing import BREAKDOWN
@@ -29,7 +31,7 @@ def simulation_table(run: Run) -> Table:
     table.add_section()
     total = (f"{run.macs:,}", f"{run.cycles:,}", _percent(run.macs, run.cycles * run.tile.pes))
     shares = (_percent(run.breakdown_pj[part], run.energy_pj) for part in BREAKDOWN)
-    energy = f"{run.energy_pj / PICO_PER_MICRO:,.2f}"
+    energy = _four_digits(run.energy_pj / PICO_PER_MICRO)
     table.add_row("total", "", *total, "", "", energy, *shares, style="bold")
     return table
 
@@ -58,7 +60,7 @@ def _row(one: LayerRun) -> tuple[str, ...]:
         f"{100 * one.analysis.utilization:.1f}",
         one.bound.replace("_", " "),
         _letters(one),
-        f"{cost.energy_pj / PICO_PER_MICRO:,.2f}",
+        _four_digits(cost.energy_pj / PICO_PER_MICRO),
         *(_percent(cost.breakdown_pj[part], cost.energy_pj) for part in BREAKDOWN),
     )
 
@@ -71,6 +73,11 @@ def _letters(one: LayerRun) -> str:
     flags = [name for name in ("filters_outer", "keep_ifmap", "keep_filter") if fields.get(name)]
     short = {"filters_outer": "MN", "keep_ifmap": "I+", "keep_filter": "W+"}
     return " ".join([*shown, *(short[flag] for flag in flags)])
+
+
+def _four_digits(value: float) -> str:
+    decimals = 0 if value >= 1000 else max(0, 3 - math.floor(math.log10(value))) if value > 0 else 0
+    return f"{value:,.{min(decimals, 6)}f}"
 
 
 def _percent(part: float, whole: float) -> str:

@@ -12,8 +12,8 @@ _STAGE_CONVS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 1
 def vgg(depth: int, name: str, batch: int, *, cifar: bool, classes: int) -> Network:
     """Return VGG of 11, 13, 16 or 19 layers; the CIFAR form takes 32 x 32 images and ends in one linear layer.
 
-    Layers are named by their place in the usual PyTorch module list (`features.N`): the CIFAR form counts a batch
-    normalisation after each convolution, the ImageNet form does not.
+    Layers are named by their place in PyTorch's usual module list (`features.N`) with a batch normalisation after each
+    convolution, which the tile folds.
 
     Source: Simonyan and Zisserman, ICLR 2015, Table 1 (configurations A, B, D, E).
     """
@@ -24,7 +24,7 @@ def vgg(depth: int, name: str, batch: int, *, cifar: bool, classes: int) -> Netw
     for channels, convs in zip(_STAGE_CHANNELS, _STAGE_CONVS[depth], strict=True):
         for _ in range(convs):
             x = net.conv(x, f"features.{place}", channels, 3, padding=1)
-            place += 3 if cifar else 2
+            place += 3
         x = net.pool(x, f"features.{place}", 2, 2)
         place += 1
     if cifar:

@@ -69,7 +69,7 @@ def _residual(folder: Path, batch: Any = "N") -> Path:
 @pytest.mark.parametrize("fixed", ["N", 1, 7])
 def test_a_residual_network(tmp_path: Path, fixed: Any) -> None:
     net = network(_residual(tmp_path, fixed), batch=2)
-    assert net.name == "tiny"
+    assert net.name == "model"
     assert net.layers == (
         ConvLayer("stem", 3, 8, 16, 16, 3, 3, (1, 1), (1, 1), (1, 1), batch=2),
         ConvLayer("depthwise", 8, 8, 16, 16, 3, 3, (1, 1), (1, 1), (1, 1), groups=8, batch=2),

@@ -33,13 +33,13 @@ def test_a_removed_filter_is_a_removed_channel_of_its_reader() -> None:
         net,
         {
             "features.0": LayerTreatment(pruner="l1_ranked", sparsity=0.25),
-            "features.18": LayerTreatment(pruner="bernoulli", sparsity=0.5, realised_sparsity=0.375),
+            "features.25": LayerTreatment(pruner="bernoulli", sparsity=0.5, realised_sparsity=0.375),
         },
     )
     layers = treated.network.layers
     assert _conv(layers, "features.0").out_channels == 48
-    assert _conv(layers, "features.3").in_channels == 48
-    assert _conv(layers, "features.18").out_channels == 320
+    assert _conv(layers, "features.4").in_channels == 48
+    assert _conv(layers, "features.25").out_channels == 320
     assert _conv(layers, "classifier.0").in_channels == 320 * 7 * 7
     assert treated.zero_weight[0] == 0.0
 
