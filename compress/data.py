@@ -1,7 +1,7 @@
 """Images for a search: what calibrates, what the search may look at, and the test set it never sees.
 
 `digits` is embedded (scikit-learn); `cifar10:DIR`, `cifar100:DIR` read the official Python layout and `imagefolder:DIR`
-one folder a class. Pixels are decoded once and kept as 8-bit values; floats exist only where they are asked for.
+one folder a class (`imagefolder:DIR@64` for images of 64 x 64 instead of 224 x 224). Pixels are decoded once and kept as 8-bit values; floats exist only where they are asked for.
 """
 
 from __future__ import annotations
@@ -132,6 +132,11 @@ def load_data(
     if not location:
         raise InputError(f"--data '{spec}': a folder is missing; write {kind}:DIR")
     folder = Path(location).expanduser()
+    stem, _, edge = location.rpartition("@")
+    if kind == "imagefolder" and stem and edge.isdigit() and not folder.exists():
+        folder, size = Path(stem).expanduser(), int(edge)
+        if not 4 <= size <= 1024:
+            raise InputError(f"--data '{spec}': images of {size} pixels; write a size from 4 to 1024 after @")
     if not folder.is_dir():
         raise InputError(f"--data '{spec}': '{folder}' is not a folder; name the folder that holds the images")
     if kind == "imagefolder":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hwsim.errors import InputError
+from hwsim.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from compress.training import TrainingSpec
@@ -95,7 +95,7 @@ def run_training(model_name: str, data_spec: str, out: Path, *, spec: TrainingSp
             ),
         )
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"interrupted after epoch {trainer.epoch}; continue with --resume") from None
+        raise RunError(f"interrupted after epoch {trainer.epoch}; continue with --resume") from None
     test = accuracy_pct(trainer.model, data.test, device=device)
     write_weights(out, trainer.model.state_dict(), {"model": model_name, "data": data_spec.partition(":")[0]})
     checkpoint.unlink(missing_ok=True)

@@ -126,6 +126,7 @@ def test_image_folder_with_and_without_a_test_part(tmp_path: Path, monkeypatch: 
     assert data.classes == ("ant", "bee")
     assert (len(data.train), len(data.validation), len(data.test)) == (36, 4, 40)
     assert data.shape == (3, 16, 16)
+    assert load_data(f"imagefolder:{tmp_path / 'parts'}@24").shape == (3, 24, 24)
     flat = load_data(f"imagefolder:{tmp_path / 'parts' / 'train'}", size=16, seed=1)
     other = load_data(f"imagefolder:{tmp_path / 'parts' / 'train'}", size=16, seed=2)
     assert len(flat.test) == 8
@@ -163,6 +164,7 @@ def test_an_unreadable_image_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     [
         ("digit", "did you mean digits"),
         ("cifar10", "a folder is missing"),
+        ("imagefolder:{empty}@2", "a size from 4 to 1024"),
         ("cifar10:/no/such/folder", "is not a folder"),
         ("imagefolder:{empty}", "holds no class folders"),
         ("cifar100:{empty}", "holds no cifar-100-python/train"),

@@ -98,3 +98,24 @@ def test_an_interrupted_run_is_not_overwritten(tmp_path: Path) -> None:
             catch_exceptions=False,
             standalone_mode=False,
         )
+
+
+def test_ctrl_c_is_one_line_and_keeps_the_last_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    epochs = iter([None, KeyboardInterrupt])
+    whole_epoch = Trainer.run_epoch
+
+    def interrupted(self: Trainer) -> object:
+        if next(epochs) is KeyboardInterrupt:
+            raise KeyboardInterrupt
+        return whole_epoch(self)
+
+    monkeypatch.setattr(Trainer, "run_epoch", interrupted)
+    out = tmp_path / "w.safetensors"
+    arguments = ["--model", "digits-cnn", "--data", "digits", "--epochs", "2", "--out", str(out)]
+    with pytest.raises(RunError, match="interrupted after epoch 1; continue with --resume"):
+        CliRunner().invoke(train_command, arguments, catch_exceptions=False, standalone_mode=False)
+    assert not out.exists()
+    monkeypatch.undo()
+    result = CliRunner().invoke(train_command, [*arguments, "--resume"], catch_exceptions=False)
+    assert "resumed after epoch 1" in result.output
+    assert out.is_file()
