@@ -1,7 +1,8 @@
 """Images for a search: what calibrates, what the search may look at, and the test set it never sees.
 
 `digits` is embedded (scikit-learn); `cifar10:DIR`, `cifar100:DIR` read the official Python layout and `imagefolder:DIR`
-one folder a class (`imagefolder:DIR@64` for images of 64 x 64 instead of 224 x 224). Pixels are decoded once and kept as 8-bit values; floats exist only where they are asked for.
+one folder a class (`imagefolder:DIR@64` for images of 64 x 64 instead of 224 x 224). Pixels are decoded once and kept
+as 8-bit values; floats exist only where they are asked for.
 """
 
 from __future__ import annotations
