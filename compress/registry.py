@@ -20,6 +20,7 @@ def build_method(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> Se
     builders: dict[str, Builder] = {
         "composite": _composite,
         "amc": _amc,
+        "haq": _haq,
         "opq": _opq,
         "nsga2": _nsga2,
         "uniform": _uniform,
@@ -50,6 +51,13 @@ def _amc(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMeth
     from compress.baselines.terminal_agent import TerminalSpec
 
     return AMC(task.problem, budget, TerminalSpec().scaled(budget.episodes), spec.seed)
+
+
+def _haq(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:
+    from compress.baselines.haq import HAQ
+    from compress.baselines.terminal_agent import TerminalSpec
+
+    return HAQ(task.problem, budget, TerminalSpec().scaled(budget.episodes), spec.seed)
 
 
 def _opq(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:

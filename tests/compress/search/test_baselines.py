@@ -9,12 +9,14 @@ import pytest
 from compress.archive import Archive
 from compress.baselines.amc import AMC, LOWEST_KEEP
 from compress.baselines.budget_ladder import ROUNDS, BudgetLadder
+from compress.baselines.haq import HAQ
 from compress.baselines.nsga2 import NSGA2Search, Objectives
 from compress.baselines.opq import OPQ, laplace_layers
 from compress.baselines.random_search import RandomSearch
 from compress.baselines.terminal_agent import TerminalSpec
 from compress.baselines.uniform import UniformGrid, uniform_choices
 from compress.method import SearchBudget
+from compress.policy import LayerPolicy
 from compress.problem import AccuracyBudget, SearchProblem
 from compress.reward import load_reward
 from compress.search import Phase, SearchLoop
@@ -34,6 +36,7 @@ def _weights() -> list[np.ndarray]:
 def _method(name: str, problem: SearchProblem, budget: SearchBudget, seed: int):
     builders = {
         "amc": lambda: AMC(problem, budget, TerminalSpec().scaled(budget.episodes), seed),
+        "haq": lambda: HAQ(problem, budget, TerminalSpec().scaled(budget.episodes), seed),
         "nsga2": lambda: NSGA2Search(problem, budget, Objectives.REWARD, seed),
         "nsga2-two": lambda: NSGA2Search(problem, budget, Objectives.TWO, seed),
         "opq": lambda: OPQ(problem, budget, _weights()),
@@ -58,7 +61,7 @@ def _run(toy_oracle, name: str, episodes: int, folder: Path | None = None, *, st
     return loop
 
 
-@pytest.mark.parametrize("name", ["amc", "nsga2", "nsga2-two", "opq", "random", "uniform"])
+@pytest.mark.parametrize("name", ["amc", "haq", "nsga2", "nsga2-two", "opq", "random", "uniform"])
 def test_each_method_finds_a_policy_and_resumes_to_the_identical_result(toy_oracle, tmp_path: Path, name: str) -> None:
     toy = {"pruner": "fm_reconstruction"} if name == "amc" else {}
     whole = _run(toy_oracle, name, 30, **toy)
@@ -99,6 +102,21 @@ def test_amc_keeps_the_budget_reachable_and_rounds_channels(toy_oracle) -> None:
         keeps.append(amc.largest_keep(index, keeps) if amc.largest_keep(index, keeps) < 1 else 1.0)
     assert energy @ np.array(keeps) <= share * energy.sum() + 1e-9
     assert [amc.rounded(1, keep) for keep in (0.01, 0.2, 0.5, 0.57, 1.0)] == [0.125, 0.25, 0.5, 0.625, 1.0]
+
+
+def test_haq_cuts_back_from_the_last_layer_and_leaves_the_ends_at_8_bits(toy_oracle) -> None:
+    problem = _problem(toy_oracle)
+    haq = HAQ(problem, SearchBudget(10, DEPTH), TerminalSpec(), 0)
+    full = [8] * DEPTH
+    assert haq.within_budget(full, 1.0) == full
+    just_below = haq.within_budget(full, 0.999999)
+    assert just_below == [8, 8, 7, 8]
+    lowest = haq.within_budget(full, 0.0)
+    assert lowest == [8, 2, 2, 8]
+    for share in (0.95, 0.9, 0.85, 0.8):
+        bits = haq.within_budget(full, share)
+        assert problem.price([LayerPolicy(bits=width) for width in bits]) <= share
+        assert max(bits[1:-1]) - min(bits[1:-1]) <= 1  # in rounds, not one layer to its end
 
 
 def test_the_ladder_bisects_towards_the_tightest_budget_that_is_met() -> None:
