@@ -11,13 +11,12 @@ from hwsim.kernels.nest import (
     ceil_div,
     count_cycles,
     folded_rows,
-    glb_bits,
+    pixels_used,
     processing_cycles,
-    reloads,
     rf_fits,
     set_slots,
 )
-from hwsim.kernels.tuples import NestMap, NestShape, NestTile
+from hwsim.kernels.tuples import NestMap, NestShape, NestTile, Place
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -87,17 +86,41 @@ def _price(sh: NestShape, tl: NestTile, w: Floats, rows: Ints, columns: Ints, ou
 
 
 @njit(cache=True)
-def _room(sh: NestShape, tl: NestTile, mp: NestMap) -> int:
-    """Return how many filters' psums (and weights, where they stay) the GLB has room for, beside the rest of mp."""
-    unit = mp.g * mp.n * mp.e * mp.f * tl.psum_bits
-    _, ifmap, filters = glb_bits(sh, tl, mp)
-    per_filter = mp.keep_filter * mp.g * sh.channels * sh.taps_v * sh.taps_h * tl.word_bits * sh.weighted
-    if tl.glb_filter_bits > 0:
-        room = (tl.glb_bits - tl.glb_filter_bits - ifmap) // unit
-        if per_filter > 0:
-            return min(room, tl.glb_filter_bits // per_filter)
-        return room if filters <= tl.glb_filter_bits else 0
-    return (tl.glb_bits - ifmap - (1 - mp.keep_filter) * filters) // (unit + per_filter)
+def _place(sh: NestShape, tl: NestTile, at: NestMap) -> Place:
+    """Return what the position block of a mapping fixes."""
+    rows = pixels_used(at.e, sh.taps_v, sh.stride_v, sh.dilation_v)
+    columns = pixels_used(at.f, sh.taps_h, sh.stride_h, sh.dilation_h)
+    strips = ceil_div(sh.rows, at.e)
+    around = ceil_div(sh.batch, at.n) * ceil_div(sh.columns, at.f)
+    folds = ceil_div(sh.taps_v, at.k)
+    weight_bits = tl.word_bits * sh.weighted * sh.taps_h
+    return Place(
+        around * strips,
+        around * sh.rows,
+        folds,
+        sh.batch * sh.columns * strips * folds * sh.taps_h,
+        at.n * at.e * at.f * tl.psum_bits,
+        at.n * rows * columns * tl.word_bits,
+        at.k * weight_bits,
+        at.keep_filter * sh.channels * sh.taps_v * weight_bits,
+    )
+
+
+@njit(cache=True)
+def _room(sh: NestShape, tl: NestTile, at: NestMap, place: Place, held: int, least: int, g: int) -> int:
+    """Return how many filters' psums (and weights, where they stay) the GLB has room for beside the rest.
+
+    held: channels whose rows it holds, unless it keeps all; least: filters of a pass; g: groups side by side.
+    """
+    held = min(sh.channels, held)
+    ifmap = g * place.ifmap_bits * (sh.channels if at.keep_ifmap == 1 else held)
+    filters = (1 - at.keep_filter) * g * min(sh.filters, least) * held * place.filter_bits
+    if tl.glb_filter_bits == 0:
+        return (tl.glb_bits - ifmap - filters) // (g * (place.psum_bits + place.kept_bits))
+    room = (tl.glb_bits - tl.glb_filter_bits - ifmap) // (g * place.psum_bits)
+    if place.kept_bits > 0:
+        return min(room, tl.glb_filter_bits // (g * place.kept_bits))
+    return room if filters <= tl.glb_filter_bits else 0
 
 
 @njit(cache=True)
@@ -115,6 +138,18 @@ def _bound(k: Floats, n: Ints, out: Floats) -> None:
 
 
 @njit(cache=True)
+def _raise(sh: NestShape, k: Floats, n: Ints, folds: int, held: int, chains: int, cost: Floats) -> None:
+    """Raise the energy bound by what one PE and the array cannot do at once.
+
+    A PE holds at most `held` filters times channels, the array `chains` sets: passes over filters and over channels are
+    at least the quotient as a product, and a x + b y is at least 2 sqrt(a b x y).
+    """
+    work = float(sh.filters) * sh.channels / held
+    cost[0] += max(0.0, 2.0 * np.sqrt(k[2] * k[4] * work * folds / chains) - k[2] * n[1] - k[4] * n[3])
+    cost[0] += max(0.0, 2.0 * np.sqrt(k[3] * k[5] * work) - k[3] * n[2] - k[5] * n[4])
+
+
+@njit(cache=True)
 def _worse(objective: int, cost: Floats, best: Floats) -> bool:
     """Tell whether nothing that costs at least this much (energy, cycles) precedes the best mapping so far."""
     first, second = cost[0], cost[1]
@@ -128,28 +163,11 @@ def _worse(objective: int, cost: Floats, best: Floats) -> bool:
 
 
 @njit(cache=True)
-def _strips(sh: NestShape, mp: NestMap, rf_loads: int) -> int:
-    return mp.e if rf_loads == 1 else ceil_div(sh.batch, mp.n) * ceil_div(sh.columns, mp.f) * sh.rows
-
-
-@njit(cache=True)
 def _try(
-    sh: NestShape,
-    tl: NestTile,
-    k: Floats,
-    objective: int,
-    mp: NestMap,
-    n: Ints,
-    cost: Floats,
-    best: Floats,
-    found: Ints,
-) -> None:
-    """Price one mapping (n holds its passes) and keep it where it is the best so far."""
-    n[0], n[5], n[6] = reloads(sh, mp)
-    n[7] = _strips(sh, mp, n[6])
-    _bound(k, n, cost)
-    if _worse(objective, cost, best):
-        return
+    sh: NestShape, tl: NestTile, k: Floats, objective: int, mp: NestMap,
+    n: Ints, cost: Floats, best: Floats, found: Ints,
+) -> None:  # fmt: skip
+    """Time one mapping whose energy is in cost, and keep it where it is the best so far; n: its counts."""
     parts = np.empty(6, np.int64)
     count_cycles(sh, tl, mp, parts)
     cost[1] = max(float(processing_cycles(parts)), np.ceil(k[9] + k[10] * n[0] + k[11] * n[5] - 1e-6))
@@ -167,136 +185,124 @@ def _try(
 
 @njit(cache=True)
 def _search_sets(
-    sh: NestShape,
-    tl: NestTile,
-    k: Floats,
-    objective: int,
-    at: NestMap,
-    n: Ints,
-    cost: Floats,
-    best: Floats,
-    found: Ints,
-) -> None:
-    """Search t and g for a mapping that fixes the rest; steps of the array for one q, p and g are in n[8]."""
-    steps = n[8]
-    sizes = np.empty((2, 2 * int(np.sqrt(max(sh.filters, sh.groups))) + 2), np.int64)
-    slots = set_slots(tl, at.e, at.k, at.r)
-    one_chunk = ceil_div(sh.channels, at.q * at.r) == 1 and at.k >= sh.taps_v
+    sh: NestShape, tl: NestTile, k: Floats, objective: int, at: NestMap, place: Place,
+    slots: int, n: Ints, cost: Floats, best: Floats, found: Ints, sizes: Ints,
+) -> None:  # fmt: skip
+    """Search t and g for a mapping that fixes the rest, from the ideal counts in n; slots: chains of sets that fit."""
+    stage = at.q * at.r
+    steps = place.steps * (sh.channels // stage * at.q + min(at.q, sh.channels % stage))
     few = at.keep_ifmap == 1 or (at.filters_outer == 1 and at.keep_filter == 0)
-    for ti in range(balanced_blocks(n[2], slots, sizes[0])):
-        t = sizes[0, ti]
+    one_block = stage >= sh.channels
+    single = place.positions == 1
+    keeps_ifmap = (at.keep_ifmap == 1 or one_block) and (single or at.filters_outer == 0)
+    least_steps = n[8]
+    for ti in range(balanced_blocks(n[2], slots, sizes[1])):
+        t = sizes[1, ti]
         chunk = at.p * t
         n[1] = ceil_div(sh.filters, chunk)
         sum_p = sh.filters // chunk * at.p + min(at.p, sh.filters % chunk)
-        for gi in range(balanced_blocks(sh.groups, slots // t, sizes[1])):
-            g = sizes[1, gi]
-            n[8] = steps * sum_p * ceil_div(sh.groups, g)
-            mp = NestMap(chunk, *at[1:7], t, g, *at[9:])
-            room = _room(sh, tl, mp)
+        for gi in range(balanced_blocks(sh.groups, slots // t, sizes[2])):
+            g = sizes[2, gi]
+            room = _room(sh, tl, at, place, stage, chunk, g)
             if room < min(chunk, sh.filters):
                 continue
-            m = sh.filters
-            if room < m:
-                m = min(m, chunk * ceil_div(n[1], ceil_div(n[1], room // chunk)))
+            m, blocks = sh.filters, 1
             if few:
-                m = min(sh.filters, chunk)
-            if at.filters_outer == 1 and at.keep_filter == 0 and not one_chunk:
+                m, blocks = min(m, chunk), n[1]
+            elif room < m:
+                blocks = ceil_div(n[1], room // chunk)
+                m = min(m, chunk * ceil_div(n[1], blocks))
+            stays = at.filters_outer == 1 or blocks == 1
+            n[0] = 1 if keeps_ifmap else blocks
+            n[6] = 1 if single or (one_block and place.folds == 1 and m <= chunk and stays) else place.positions
+            n[5] = 1 if n[6] == 1 or (at.keep_filter == 1 and stays) else place.positions
+            n[7] = at.e if n[6] == 1 else place.strips
+            n[8] = steps * sum_p * ceil_div(sh.groups, g)
+            _bound(k, n, cost)
+            if _worse(objective, cost, best):
                 continue
             mp = NestMap(
                 m, at.n, at.e, at.f, at.p, at.q, at.r, t, g, at.k, at.filters_outer, at.keep_ifmap, at.keep_filter
             )
             _try(sh, tl, k, objective, mp, n, cost, best, found)
-    n[8] = steps
+    n[8] = least_steps
 
 
 @njit(cache=True)
 def _search_chains(
-    sh: NestShape,
-    tl: NestTile,
-    k: Floats,
-    objective: int,
-    at: NestMap,
-    limits: Ints,
-    cost: Floats,
-    best: Floats,
-    found: Ints,
-) -> None:
-    """Search p, q, r (then t and g) for one position block, order and residency."""
+    sh: NestShape, tl: NestTile, k: Floats, objective: int, at: NestMap,
+    limits: Ints, cost: Floats, best: Floats, found: Ints, sizes: Ints,
+) -> None:  # fmt: skip
+    """Search p, q, r (then t and g) for one position block, order and residency; limits: p, q, p q that an RF holds."""
     n = np.empty(9, np.int64)
-    sizes = np.empty(2 * int(np.sqrt(sh.channels)) + 2, np.int64)
+    place = _place(sh, tl, at)
     height = tl.array_rows // at.k
+    most = set_slots(tl, at.e, at.k, 1)
     for q in range(limits[1], 0, -1):
         widest = limits[0]
         while not rf_fits(sh, tl, widest, q):
             widest -= 1
-        blocks = balanced_blocks(ceil_div(sh.channels, q), height, sizes)
+        blocks = balanced_blocks(ceil_div(sh.channels, q), height, sizes[0])
         # the longest chain and the most filters a PE holds at this q: no r and no p does better than both
-        if not _ideal(sh, tl, at, widest, q, sizes[0], set_slots(tl, at.e, at.k, 1), q, 1, n):
+        if not _ideal(sh, tl, at, place, widest, q, q * sizes[0, 0], most, q, 1, n):
             continue
         _bound(k, n, cost)
+        _raise(sh, k, n, place.folds, widest * q, most, cost)
         if _worse(objective, cost, best):
             continue
         for ri in range(blocks):
-            r = sizes[ri]
+            r = sizes[0, ri]
             slots = set_slots(tl, at.e, at.k, r)
-            if slots == 0:
-                continue
-            if not _ideal(sh, tl, at, widest, q, r, slots, q * r, 1, n):
+            if slots == 0 or not _ideal(sh, tl, at, place, widest, q, q * r, slots, q * r, 1, n):
                 continue
             _bound(k, n, cost)
             if _worse(objective, cost, best):
                 continue
             for p in range(widest, 0, -1):
-                if not _ideal(sh, tl, at, p, q, r, slots, q * r, p, n):
+                if not _ideal(sh, tl, at, place, p, q, q * r, slots, q * r, p, n):
                     continue
                 _bound(k, n, cost)
                 if _worse(objective, cost, best):
                     continue
-                steps = sh.batch * sh.columns * ceil_div(sh.rows, at.e) * ceil_div(sh.taps_v, at.k) * sh.taps_h
-                n[8] = steps * (sh.channels // (q * r) * q + min(q, sh.channels % (q * r)))
                 mp = NestMap(1, at.n, at.e, at.f, p, q, r, 1, 1, at.k, at.filters_outer, at.keep_ifmap, at.keep_filter)
-                _search_sets(sh, tl, k, objective, mp, n, cost, best, found)
+                _search_sets(sh, tl, k, objective, mp, place, slots, n, cost, best, found, sizes)
 
 
 @njit(cache=True)
 def _ideal(
-    sh: NestShape, tl: NestTile, at: NestMap, p: int, q: int, r: int, slots: int, held: int, least: int, n: Ints
-) -> bool:
-    """Fill n with the fewest passes and loads of any t and g, where a pass has at least `least` filters, the GLB
-    holds at least `held` channels, and the array `slots` chains; tell if any."""
-    mp = NestMap(least, at.n, at.e, at.f, least, held, 1, 1, 1, at.k, at.filters_outer, at.keep_ifmap, at.keep_filter)
-    room = _room(sh, tl, mp)
-    mp = NestMap(least, at.n, at.e, at.f, least, q, r, 1, 1, at.k, at.filters_outer, at.keep_ifmap, at.keep_filter)
-    if room < min(least, sh.filters):
+    sh: NestShape, tl: NestTile, at: NestMap, place: Place,
+    p: int, q: int, stage: int, slots: int, held: int, least: int, n: Ints,
+) -> bool:  # fmt: skip
+    """Fill n with the fewest passes and loads of any t and g; return whether there are any.
+
+    A pass has at least `least` filters, at most p in a PE, the array has `slots` chains of `stage` channels, and the
+    GLB holds at least `held` channels.
+    """
+    room = _room(sh, tl, at, place, held, least, 1)
+    one_chunk = stage >= sh.channels and place.folds == 1
+    passing = at.filters_outer == 1 and at.keep_filter == 0
+    if room < min(least, sh.filters) or (passing and not one_chunk):
         return False
-    folds = ceil_div(sh.taps_v, at.k)
-    positions = ceil_div(sh.batch, at.n) * ceil_div(sh.rows, at.e) * ceil_div(sh.columns, at.f)
-    steps = sh.batch * sh.columns * ceil_div(sh.rows, at.e) * folds * sh.taps_h
-    stage = q * r
+    positions = place.positions
     chunk = max(1, min(room, p * slots))
-    _loads(sh, mp, min(room, sh.filters), stage >= sh.channels and folds == 1, positions, chunk, n)
+    m = min(room, sh.filters)
+    if passing:
+        m = min(m, chunk)
+    stays = positions == 1 or (one_chunk and (at.filters_outer == 1 or chunk >= sh.filters))
+    keeps = at.keep_filter == 1 and (at.filters_outer == 1 or m >= sh.filters)
+    keeps_ifmap = (at.keep_ifmap == 1 or stage >= sh.channels) and (positions == 1 or at.filters_outer == 0)
+    n[0] = 1 if keeps_ifmap else ceil_div(sh.filters, m)
     n[1] = ceil_div(sh.filters, chunk)
     n[2] = ceil_div(sh.filters, p)
-    n[3] = folds * ceil_div(sh.channels, stage)
+    blocks = sh.channels // stage
+    rest = sh.channels - blocks * stage
+    n[3] = place.folds * (blocks + (1 if rest else 0))
     n[4] = ceil_div(sh.channels, q)
-    sum_q = sh.channels // stage * q + min(q, sh.channels % stage)
-    n[8] = ceil_div(steps * sum_q * sh.filters * sh.groups, slots)
-    return True
-
-
-@njit(cache=True)
-def _loads(sh: NestShape, mp: NestMap, m: int, one_chunk: bool, positions: int, chunk: int, n: Ints) -> None:
-    """Fill n with the fewest loads that filter blocks of up to m allow in mp's order and residency."""
-    stays = positions == 1 or (one_chunk and (mp.filters_outer == 1 or chunk >= sh.filters))
-    n[6] = 1 if stays else positions
-    keeps = mp.keep_filter == 1 and (mp.filters_outer == 1 or m >= sh.filters)
     n[5] = 1 if stays or keeps else positions
-    if mp.filters_outer == 1 and mp.keep_filter == 0:
-        m = min(m, chunk)
-    blocks = ceil_div(sh.filters, m)
-    one_block = ceil_div(sh.channels, mp.q * mp.r) == 1
-    n[0] = 1 if (mp.keep_ifmap == 1 or one_block) and (positions == 1 or mp.filters_outer == 0) else blocks
-    n[7] = _strips(sh, mp, n[6])
+    n[6] = 1 if stays else positions
+    n[7] = at.e if stays else place.strips
+    n[8] = ceil_div(place.steps * (blocks * q + min(q, rest)) * sh.filters * sh.groups, slots)
+    return True
 
 
 @njit(cache=True)
@@ -323,22 +329,28 @@ def search(sh: NestShape, tl: NestTile, w: Floats, objective: int, best: Floats,
     what cannot precede the best so far is skipped, and nothing else.
     """
     best[:] = np.inf
-    sizes = np.empty(2 * int(np.sqrt(max(sh.rows, sh.columns, sh.batch))) + 2, np.int64)
-    e_sizes = sizes[: balanced_blocks(sh.rows, sh.rows, sizes)].copy()
-    f_sizes = sizes[: balanced_blocks(sh.columns, sh.columns, sizes)].copy()
-    n_sizes = sizes[: balanced_blocks(sh.batch, sh.batch, sizes)].copy()
+    largest = max(sh.rows, sh.columns, sh.batch, sh.groups, sh.filters, sh.channels)
+    sizes = np.empty((3, 2 * int(np.sqrt(largest)) + 2), np.int64)
+    e_sizes = sizes[0, : balanced_blocks(sh.rows, sh.rows, sizes[0])].copy()
+    f_sizes = sizes[0, : balanced_blocks(sh.columns, sh.columns, sizes[0])].copy()
+    n_sizes = sizes[0, : balanced_blocks(sh.batch, sh.batch, sizes[0])].copy()
     k = ceil_div(sh.taps_v, ceil_div(sh.taps_v, tl.array_rows))
     rows = np.empty((3, len(e_sizes)), np.int64)
     columns = np.empty((3, len(f_sizes)), np.int64)
     _axis_table(sh, k, e_sizes, True, rows)
     _axis_table(sh, k, f_sizes, False, columns)
-    limits = np.zeros(2, np.int64)
+    limits = np.zeros(3, np.int64)
     while limits[0] < sh.filters and rf_fits(sh, tl, limits[0] + 1, 1):
         limits[0] += 1
     while limits[1] < sh.channels and rf_fits(sh, tl, 1, limits[1] + 1):
         limits[1] += 1
     if limits[0] == 0 or limits[1] == 0:
         return
+    widest = limits[0]
+    for q in range(1, limits[1] + 1):
+        while not rf_fits(sh, tl, widest, q):
+            widest -= 1
+        limits[2] = max(limits[2], widest * q)
     bounds = np.full(4 * len(e_sizes) * len(f_sizes) * len(n_sizes), np.inf)
     prices = np.empty(14, np.float64)
     counts = np.empty(9, np.int64)
@@ -346,16 +358,17 @@ def search(sh: NestShape, tl: NestTile, w: Floats, objective: int, best: Floats,
     for index in range(len(bounds)):
         ei, fi, at = _position(sh, tl, index, e_sizes, f_sizes, n_sizes, k)
         slots = set_slots(tl, at.e, k, 1)
-        room = _room(sh, tl, at)
-        if room < 1 or slots < 1:
+        deepest = limits[1] * (tl.array_rows // k)
+        place = _place(sh, tl, at)
+        if slots < 1 or not _ideal(sh, tl, at, place, limits[0], limits[1], deepest, slots, 1, 1, counts):
             continue
         _price(sh, tl, w, rows[:, ei], columns[:, fi], prices)
-        _ideal(sh, tl, at, limits[0], limits[1], tl.array_rows // k, slots, 1, 1, counts)
         _bound(prices, counts, cost)
+        _raise(sh, prices, counts, place.folds, limits[2], slots, cost)
         bounds[index] = cost[objective] if objective < 2 else cost[0] * cost[1]
     for index in np.argsort(bounds, kind="mergesort"):
         if not bounds[index] <= best[0] * (1.0 + TIE):
             break
         ei, fi, at = _position(sh, tl, index, e_sizes, f_sizes, n_sizes, k)
         _price(sh, tl, w, rows[:, ei], columns[:, fi], prices)
-        _search_chains(sh, tl, prices, objective, at, limits, cost, best, found)
+        _search_chains(sh, tl, prices, objective, at, limits, cost, best, found, sizes)

@@ -64,3 +64,21 @@ class NestMap(NamedTuple):
     filters_outer: int
     keep_ifmap: int
     keep_filter: int
+
+
+class Place(NamedTuple):
+    """What a position block fixes for all mappings of it: counts of blocks and steps, GLB bits of a unit (one group).
+
+    positions: blocks in all; strips: ofmap rows that filters are delivered to, over all blocks; folds of filter rows;
+    steps: array cycles of one filter on one channel; then bits a filter's psums, a channel's ifmap rows, a filter's
+    weights on one channel in a pass, and a filter's weights where they stay (0 where they do not) take.
+    """
+
+    positions: int
+    strips: int
+    folds: int
+    steps: int
+    psum_bits: int
+    ifmap_bits: int
+    filter_bits: int
+    kept_bits: int
