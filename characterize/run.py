@@ -17,6 +17,7 @@ from characterize.provenance import file_hashes, spec_json, text_hash, versions
 from characterize.spec import Accounting, ActivityKind, Dataflow, RunSpec
 from characterize.stimulus import StreamGenerator, stream_generator
 from characterize.synthesis import Design
+from characterize.timing import static_timing
 from characterize.weight_energy import energy_by_weight_fj
 from hwsim.energy_table import MacEnergyTable
 from hwsim.errors import InputError
@@ -81,7 +82,7 @@ def load_library(spec: RunSpec) -> CellLibrary:
 def resolve_design(spec: RunSpec) -> tuple[Design, MacInterface | dict[str, str]]:
     """Return the sources to synthesize and how the MAC is driven; of the user's own RTL only what --port says."""
     if spec.rtl and spec.top:
-        return Design(spec.rtl, spec.top, {}), dict(spec.ports)
+        return Design(spec.rtl, spec.top, dict(spec.parameters)), dict(spec.ports)
     return mac_design(spec.multiplier or DEFAULT_MULTIPLIER)
 
 
@@ -145,7 +146,10 @@ def provenance(
         "seed": spec.seed,
         "versions": versions(),
         "technology_source": library.source,
+        "technology_fit_error": dict(library.fit_error),
         "attribution": library.attribution,
+        "synthesis": {"tool": mac.synthesis.yosys_version, "notes": list(mac.synthesis.notes)},
+        "interface": mac.interface.as_json(),
         "hashes": {
             "rtl": file_hashes(mac.design.files),
             "liberty": file_hashes(spec.liberty),
@@ -154,6 +158,7 @@ def provenance(
         "netlist": {
             "cells": len(mac.netlist.cells),
             "area_um2": mac.netlist.area_um2,
+            "critical_path_ps": round(static_timing(mac.netlist).critical_ps, 3),
             "latest_event_ps": max(m.activity.latest_fs for m in measured.values()) / 1000,
         },
         "simulated_cycles": sum(m.cycles for m in measured.values()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -84,6 +85,7 @@ class RunSpec:
     liberty: tuple[Path, ...] = ()
     multiplier: str | None = None
     ports: tuple[tuple[str, str], ...] = ()
+    parameters: tuple[tuple[str, int], ...] = ()
     weight_bits: tuple[int, ...] = tuple(range(MIN_BITS, MAX_BITS + 1))
     activation_bits: tuple[int, ...] = tuple(range(MIN_BITS, MAX_BITS + 1))
     stream: OperandSpec = field(default_factory=OperandSpec)
@@ -126,6 +128,17 @@ def parse_bits(text: str) -> tuple[int, ...]:
             raise InputError(f"--bits '{text}': precisions are {MIN_BITS} to {MAX_BITS}, lowest first")
         found.update(range(first, last + 1))
     return tuple(sorted(found))
+
+
+def parse_parameters(entries: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    """Read NAME=INTEGER entries; raises InputError naming --parameter."""
+    pairs = []
+    for entry in entries:
+        name, _, value = entry.partition("=")
+        if not re.fullmatch(r"[A-Za-z_]\w*", name) or not re.fullmatch(r"-?\d+", value):
+            raise InputError(f"--parameter '{entry}': write NAME=INTEGER, for example WIDTH=8")
+        pairs.append((name, int(value)))
+    return tuple(pairs)
 
 
 def parse_ports(entries: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

@@ -17,11 +17,14 @@ _LOOP = re.compile(r"found logic loop in module \S+:\n((?:    .*\n)+)")
 _SOURCE = re.compile(r"wire (\S+).*? source: (\S+?):(\d+)\.")
 _CONFLICT = re.compile(r"multiple conflicting drivers for (.+?):?\n")
 _UNDRIVEN = re.compile(r"Wire (\S+?)(?: \[\d+\])? is used but has no driver")
+_IMPLICIT = re.compile(r"^(?P<file>.+?):(\d+): Warning: Identifier `\\?([^`']+)' is implicitly declared", re.MULTILINE)
 _RESIZE = re.compile(r"Resizing cell port (\S+) from (\d+) bits? to (\d+) bits?")
 
 
 def diagnose(log: str, top: str) -> InputError | RunError:
     """Return the error that a failed run of the tool stands for."""
+    if "No module named 'pyosys'" in log:
+        return RunError("synthesis needs the package pyosys, which has no wheel here; install it with pip")
     if match := _NO_PARAMETER.search(log):
         return InputError(f"top module '{top}' has no parameter '{match[1]}'")
     if match := _AT_LINE.search(log):
@@ -47,6 +50,16 @@ def refuse_truncation(log: str) -> None:
     for port, given, width in _RESIZE.findall(log):
         if int(given) > int(width) and int(given) != 32:
             raise InputError(f"--rtl: port '{_plain(port)}' is {width} bits wide but gets {given}; match the widths")
+
+
+def read_notes(log: str) -> tuple[str, ...]:
+    """Return what the author of the RTL should know about a successful run, one line each."""
+    notes = []
+    if re.search(r"Using template .*_adffe?\b", log):
+        notes.append("asynchronous resets were made synchronous: the library's registers have none")
+    for file, line, name in sorted(set(_IMPLICIT.findall(log))):
+        notes.append(f"{file}:{line}: '{name}' is declared implicitly, as one bit")
+    return tuple(notes)
 
 
 def _latch(log: str) -> InputError | None:

@@ -17,6 +17,7 @@ from characterize.spec import (
     RunSpec,
     Simulator,
     parse_bits,
+    parse_parameters,
     parse_ports,
 )
 
@@ -29,6 +30,7 @@ def _choice(enum: Any) -> click.Choice[str]:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="new folder for the results")
 @click.option("--rtl", type=click.Path(path_type=Path), multiple=True, help="Verilog file of your own MAC (repeatable)")
 @click.option("--top", help="module to characterize, with --rtl")
+@click.option("--parameter", multiple=True, metavar="NAME=INTEGER", help="parameter of --top (repeatable)")
 @click.option("--port", multiple=True, metavar="ROLE=NAME", help="port that plays a role (repeatable), with --rtl")
 @click.option(
     "--liberty", type=click.Path(path_type=Path), multiple=True, help="full library (.lib, .lib.gz; repeatable)"
@@ -85,6 +87,7 @@ def read_spec(options: dict[str, Any]) -> RunSpec:
         liberty=tuple(options["liberty"]),
         multiplier=options["multiplier"],
         ports=parse_ports(options["port"]),
+        parameters=parse_parameters(options["parameter"]),
         weight_bits=bits,
         activation_bits=bits,
         stream=stream,

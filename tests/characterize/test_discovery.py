@@ -8,6 +8,7 @@ from characterize.discovery import discover_interface
 from characterize.mac_interface import MacInterface, Role
 from characterize.multiplier import mac_design
 from characterize.netlist import netlist_from_verilog
+from characterize.spec import parse_parameters
 from characterize.synthesis import Design, synthesize
 from characterize.technology import embedded_library
 from hwsim.errors import InputError
@@ -149,3 +150,36 @@ def test_unclear_macs_are_refused_in_one_line(tmp_path: Path, text: str, named: 
     with pytest.raises(InputError, match=message) as caught:
         discover(tmp_path, text, **named)
     assert "\n" not in str(caught.value)
+
+
+def test_parameters_reach_the_users_module(tmp_path: Path) -> None:
+    file = tmp_path / "mine.v"
+    file.write_text(
+        "module mine #(parameter W = 4) (input clk, input signed [W-1:0] weight, input signed [W-1:0] activation,"
+        " output reg signed [19:0] psum_out); always @(posedge clk) psum_out <= psum_out + weight * activation; endmodule"
+    )
+    library = embedded_library()
+    parameters = dict(parse_parameters(("W=6",)))
+    netlist = netlist_from_verilog(synthesize(Design((file,), "mine", parameters), library, 1000.0).verilog, library)
+    assert discover_interface(netlist, {}).weight_bits == 6
+
+
+@pytest.mark.parametrize("entry", ["W", "W=x", "=3", "8W=3", "W=1.5"])
+def test_a_malformed_parameter_is_refused(entry: str) -> None:
+    with pytest.raises(InputError, match="write NAME=INTEGER"):
+        parse_parameters((entry,))
+
+
+def test_implicit_nets_and_initial_values_are_legal_verilog(tmp_path: Path) -> None:
+    file = tmp_path / "mine.v"
+    file.write_text(
+        "module flip(input a, output y); assign y = ~a; endmodule\n"
+        "module mine(input clk, input rst, input signed [3:0] weight, input signed [3:0] activation,"
+        " output reg signed [11:0] psum_out = 7);\n"
+        "flip f(.a(rst), .y(go));\n"
+        "always @(posedge clk) if (!go) psum_out <= 0; else psum_out <= psum_out + weight * activation;\nendmodule\n"
+    )
+    library = embedded_library()
+    synthesis = synthesize(Design((file,), "mine", {}), library, 1000.0)
+    assert any("'go' is declared implicitly" in note for note in synthesis.notes)
+    assert discover_interface(netlist_from_verilog(synthesis.verilog, library), {}).reset_active_high
