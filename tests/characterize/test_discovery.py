@@ -156,7 +156,8 @@ def test_parameters_reach_the_users_module(tmp_path: Path) -> None:
     file = tmp_path / "mine.v"
     file.write_text(
         "module mine #(parameter W = 4) (input clk, input signed [W-1:0] weight, input signed [W-1:0] activation,"
-        " output reg signed [19:0] psum_out); always @(posedge clk) psum_out <= psum_out + weight * activation; endmodule"
+        " output reg signed [19:0] psum_out);"
+        " always @(posedge clk) psum_out <= psum_out + weight * activation; endmodule"
     )
     library = embedded_library()
     parameters = dict(parse_parameters(("W=6",)))
