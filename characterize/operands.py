@@ -89,6 +89,33 @@ class UniformIntegers:
 
 
 @dataclass(frozen=True)
+class CorrelatedGaussian:
+    """Gaussian values of a first-order autoregressive process along the last axis, 3 sigma at the end of the range.
+
+    Rectified values are shifted up by half a sigma and clipped at zero; a signed port holds `bits` - 1 magnitude bits
+    of them.
+    """
+
+    correlation: float
+    signed_port: bool
+    rectified: bool
+
+    def draw(self, uniform: Floats, bits: int) -> Integers:
+        """Integers of at most `bits` bits."""
+        from scipy.special import ndtri
+
+        value = ndtri(np.clip(uniform, 1e-12, 1 - 1e-12))
+        fresh = math.sqrt(1 - self.correlation**2)
+        for step in range(1, value.shape[-1]):
+            value[..., step] = self.correlation * value[..., step - 1] + fresh * value[..., step]
+        magnitude_bits = bits - 1 if self.signed_port else bits
+        low = 0 if self.rectified else -(2**magnitude_bits)
+        scaled = (value + (0.5 if self.rectified else 0.0)) * 2**magnitude_bits / 3
+        quantized: Integers = np.clip(np.rint(scaled), low, 2**magnitude_bits - 1).astype(np.int64)
+        return quantized
+
+
+@dataclass(frozen=True)
 class TensorValues:
     """Values of a real quantized tensor; runs along the last axis keep their order.
 

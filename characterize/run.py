@@ -6,21 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from characterize import technology
+import numpy as np
+
 from characterize.cell_library import CellLibrary
 from characterize.design import MappedMac, map_mac
 from characterize.energy_results import REFERENCE, EnergyResults, cases_for, energy_results
 from characterize.mac_interface import MacInterface
+from characterize.macro_model import applicable, fit_transition_model
 from characterize.measurement import MAX_BATCHES, Campaign, Case, Measurement
 from characterize.multiplier import DEFAULT_MULTIPLIER, mac_design
 from characterize.provenance import file_hashes, spec_json, text_hash, versions
 from characterize.spec import Accounting, ActivityKind, Dataflow, RunSpec
 from characterize.stimulus import StreamGenerator, stream_generator
 from characterize.synthesis import Design
+from characterize.technology import load_library
 from characterize.timing import static_timing
 from characterize.weight_energy import energy_by_weight_fj
 from hwsim.energy_table import MacEnergyTable
-from hwsim.errors import InputError
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage, steps done and steps in all."""
@@ -40,7 +42,7 @@ class RunOutcome:
 def characterize(spec: RunSpec, progress: Progress = lambda stage, done, total: None) -> RunOutcome:
     """Carry out a run; raises InputError for input that cannot be used and RunError where a step fails."""
     progress("technology", 0, 1)
-    library = load_library(spec)
+    library = load_library(spec.liberty)
     design, known = resolve_design(spec)
     progress("synthesis", 0, 1)
     mac = map_mac(design, known, library, spec.period_ps)
@@ -64,19 +66,10 @@ def characterize(spec: RunSpec, progress: Progress = lambda stage, done, total: 
     progress("simulation", 0, len(cases))
     measured = campaign.measure(cases, case_done)
     by_weight = energy_by_weight_fj(campaign, range(-128, 128)) if interface.weight_bits == 8 else {}
-    table = build_table(spec, library, mac, measured, by_weight)
+    progress("macro-model", 0, 1)
+    model = transition_model(campaign, interface, by_weight, spec)
+    table = build_table(spec, library, mac, measured, by_weight=by_weight, model=model)
     return RunOutcome(table, measured, mac)
-
-
-def load_library(spec: RunSpec) -> CellLibrary:
-    """Return the user's library, or the embedded one where none is named."""
-    if spec.liberty:
-        return technology.read_liberty(spec.liberty)
-    embedded = getattr(technology, "embedded_library", None)
-    if embedded is None:
-        raise InputError("no embedded technology in this version; name the library's files with --liberty")
-    library: CellLibrary = embedded()
-    return library
 
 
 def resolve_design(spec: RunSpec) -> tuple[Design, MacInterface | dict[str, str]]:
@@ -96,12 +89,24 @@ def run_generator(spec: RunSpec, interface: MacInterface) -> StreamGenerator:
     return generator
 
 
+def transition_model(
+    campaign: Campaign, interface: MacInterface, by_weight: dict[int, dict[str, float]], spec: RunSpec
+) -> dict[str, Any]:
+    """Fit the macro-model where its features describe the MAC and the activity is timed; else return an empty one."""
+    if not applicable(interface) or spec.activity is not ActivityKind.TIMED:
+        return {}
+    held = np.array([by_weight[value][Accounting.COMBINATIONAL.value] for value in range(-128, 128)])
+    return fit_transition_model(campaign, interface, np.round(held - held[128], 4), spec.seed)
+
+
 def build_table(
     spec: RunSpec,
     library: CellLibrary,
     mac: MappedMac,
     measured: dict[Case, Measurement],
+    *,
     by_weight: dict[int, dict[str, float]],
+    model: dict[str, Any],
 ) -> MacEnergyTable:
     """Put the figures together under the names of the table's schema."""
     results = {
@@ -120,7 +125,7 @@ def build_table(
         **chosen.as_json(),
         "leakage_nw": mac.lowered.leakage_nw,
         "breakdown_fj": measured[REFERENCE].breakdown_fj(),
-        "transition_model": {},
+        "transition_model": model,
         "accountings": {accounting.value: result.as_json() for accounting, result in results.items()},
         "energy_by_weight_fj": {value: figures[spec.accounting.value] for value, figures in sorted(by_weight.items())},
         "provenance": provenance(spec, library, mac, measured),
