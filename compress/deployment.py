@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx, nn
 
+from compress.evaluation import folded_affine
+from compress.execution import is_foldable
 from compress.network import CompressibleLayer, Mask, NetworkGraph
 from compress.quantization import ActivationStatistics, Affine, activation_affine, weight_affine
 from compress.removal import live_units, mask_filters, private_copy, round_up, shrink
@@ -85,11 +87,15 @@ def deploy(
         for name, layer in layers.items():
             module.get_submodule(name).weight.copy_(layer.weight)  # type: ignore[operator]
     mask_filters(graph, module, {name: layer.filters for name, layer in layers.items()})
-    shrink(graph, module, round_up(graph, live_units(graph, module), multiple))
+    kept = round_up(graph, live_units(graph, module), multiple)
+    affines = {place.name: folded_affine(graph, module, place) for place in graph.layers}
+    shrink(graph, module, kept)
     codes = {}
     for place in graph.layers:
         bits = layers[place.name].bits
-        gain, bias = _fold(module, place)
+        gain, bias = (part[torch.from_numpy(kept[place.out_units])] for part in affines[place.name])
+        if place.bn is not None and is_foldable(graph, place.bn):
+            _remove_norm(module, place.bn)
         codes[place.name] = _encode(module, place, bits, gain, bias)
         _round_ifmap(module, place, activation_affine(ranges[place.name], bits))
     module.graph.eliminate_dead_code()
@@ -98,26 +104,11 @@ def deploy(
     return DeployedNetwork(module.eval(), codes, tuple(graph.layers[0].in_shape))
 
 
-def _fold(module: fx.GraphModule, layer: CompressibleLayer) -> tuple[Tensor, Tensor]:
-    """Take a layer's own BatchNorm out of the graph; return the (gain, bias) float32[M] that stand for it."""
-    own = module.get_submodule(layer.name)
-    assert isinstance(own, (nn.Conv2d, nn.Linear))
-    bias = torch.zeros(len(own.weight)) if own.bias is None else own.bias.detach()
-    norm = module.get_submodule(layer.bn) if layer.bn is not None else None
-    if not isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d)) or norm.running_mean is None:
-        return torch.ones_like(bias), bias
-    assert norm.running_var is not None
-    gain = (norm.running_var.double() + norm.eps).rsqrt()
-    if norm.weight is not None:
-        gain = gain * norm.weight.detach().double()
-    shift = -norm.running_mean.double() * gain
-    if norm.bias is not None:
-        shift = shift + norm.bias.detach().double()
+def _remove_norm(module: fx.GraphModule, path: str) -> None:
     for node in list(module.graph.nodes):
-        if node.op == "call_module" and node.target == layer.bn:
+        if node.op == "call_module" and node.target == path:
             node.replace_all_uses_with(node.args[0])
             module.graph.erase_node(node)
-    return gain.float(), bias * gain.float() + shift.float()
 
 
 def _encode(module: fx.GraphModule, layer: CompressibleLayer, bits: int, gain: Tensor, bias: Tensor) -> WeightCodes:

@@ -12,7 +12,7 @@ from torch import fx, nn
 
 from compress import operations as ops
 from compress.channels import Units
-from compress.network import FixedLayer, Window
+from compress.network import FixedLayer, Window, image_shape, pair
 from compress.tracing import InnerLayer
 
 _WINDOWED = (F.max_pool2d, F.avg_pool2d, torch.max_pool2d)
@@ -35,14 +35,16 @@ def fixed_layer(module: fx.GraphModule, node: fx.Node, node_units: Mapping[str, 
         return _functional_convolution(node, units)
     name = str(node.target) if node.op == "call_module" else node.name
     if node.target in ops.BINARY and len(inputs) == 2 and len(node.meta["value"]) == 4:
-        shape = _image(node.meta["value"])
+        shape = image_shape(node.meta["value"])
         return FixedLayer(name, "elementwise", node.name, node_units[node.name], shape, shape)
     before, after = inputs[0].meta["value"], node.meta["value"]
     window = _pool_window(target, node, before, after)
     if window is None or len(before) != 4 or (window.kernel == (1, 1) and window.stride == (1, 1)):
         return None
-    ceil_mode = bool(_argument(target, node, 5, "ceil_mode", False)) if not _is_average(target) else False
-    return FixedLayer(name, "pool", node.name, units, _image(before), _image(after), window, ceil_mode=ceil_mode)
+    ceil_mode = bool(_argument(target, node, 4 if target is F.avg_pool2d else 5, "ceil_mode", False))
+    return FixedLayer(
+        name, "pool", node.name, units, image_shape(before), image_shape(after), window, ceil_mode=ceil_mode
+    )
 
 
 def has_no_price(module: fx.GraphModule, node: fx.Node) -> bool:
@@ -66,10 +68,6 @@ def inner_layer(inner: InnerLayer, node: str) -> FixedLayer | None:
     return _dense(inner.path, node, inner.module, before=inner.in_shape, after=inner.out_shape)
 
 
-def _image(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    return (*(int(extent) for extent in shape[1:]), 1, 1)[:3]  # type: ignore[return-value]
-
-
 def _dense(name: str, node: str, layer: nn.Module, *, before: tuple[int, ...], after: tuple[int, ...]) -> FixedLayer:
     own = np.zeros(0, dtype=np.int64)
     if isinstance(layer, nn.Linear):
@@ -85,8 +83,8 @@ def _dense(name: str, node: str, layer: nn.Module, *, before: tuple[int, ...], a
         rows = [(int(shape[1]), 1, int(shape[2])) for shape in (before, after)]
         return FixedLayer(name, "conv", node, own, rows[0], rows[1], window, layer.groups)
     sides = layer.padding if not isinstance(layer.padding, str) else _same(layer)
-    window = Window(_pair(layer.kernel_size), _pair(layer.stride), _pair(sides), _pair(layer.dilation))
-    return FixedLayer(name, "conv", node, own, _image(before), _image(after), window, layer.groups)
+    window = Window(pair(layer.kernel_size), pair(layer.stride), pair(sides), pair(layer.dilation))
+    return FixedLayer(name, "conv", node, own, image_shape(before), image_shape(after), window, layer.groups)
 
 
 def _same(layer: nn.Conv2d | nn.Conv1d) -> tuple[int, int]:
@@ -101,18 +99,15 @@ def _functional_convolution(node: fx.Node, units: Units) -> FixedLayer | None:
     weight = node.args[1]
     assert isinstance(weight, fx.Node)
     kernel = tuple(int(extent) for extent in weight.meta["value"][2:])
-    stride, padding, dilation = (
-        _pair(node.kwargs.get(key, node.args[at] if len(node.args) > at else default))
-        for key, at, default in (("stride", 3, 1), ("padding", 4, 0), ("dilation", 5, 1))
-    )
-    groups = int(node.kwargs.get("groups", node.args[6] if len(node.args) > 6 else 1))  # type: ignore[arg-type]
-    window = Window(kernel, stride, padding, dilation)  # type: ignore[arg-type]
+    stride, dilation = (pair(_argument(F.conv2d, node, at, key, 1)) for key, at in (("stride", 3), ("dilation", 5)))
+    groups, sides = int(_argument(F.conv2d, node, 6, "groups", 1)), _argument(F.conv2d, node, 4, "padding", 0)
+    if sides == "valid":
+        sides = 0
+    elif sides == "same":  # rounded up, as for a module
+        sides = [-(-reach * (size - 1) // 2) for reach, size in zip(dilation, kernel, strict=True)]
+    window = Window(pair(kernel), stride, pair(sides), dilation)
     before, after = node.args[0].meta["value"], node.meta["value"]  # type: ignore[union-attr]
-    return FixedLayer(node.name, "conv", node.name, units, _image(before), _image(after), window, groups)
-
-
-def _is_average(target: Any) -> bool:
-    return isinstance(target, nn.AvgPool2d) or target is F.avg_pool2d
+    return FixedLayer(node.name, "conv", node.name, units, image_shape(before), image_shape(after), window, groups)
 
 
 def _pool_window(target: Any, node: fx.Node, before: tuple[int, ...], after: tuple[int, ...]) -> Window | None:
@@ -127,10 +122,10 @@ def _pool_window(target: Any, node: fx.Node, before: tuple[int, ...], after: tup
         return Window(kernel, stride)  # type: ignore[arg-type]
     if not isinstance(target, (nn.MaxPool2d, nn.AvgPool2d)) and target not in _WINDOWED:
         return None
-    kernel = _pair(_argument(target, node, 1, "kernel_size", 1))
+    kernel = pair(_argument(target, node, 1, "kernel_size", 1))
     stride = _argument(target, node, 2, "stride", None)
-    padding = _pair(_argument(target, node, 3, "padding", 0))
-    return Window(kernel, _pair(kernel if stride in (None, []) else stride), padding)
+    padding = pair(_argument(target, node, 3, "padding", 0))
+    return Window(kernel, pair(kernel if stride in (None, []) else stride), padding)
 
 
 def _argument(target: Any, node: fx.Node, position: int, name: str, default: Any) -> Any:
@@ -138,7 +133,3 @@ def _argument(target: Any, node: fx.Node, position: int, name: str, default: Any
     if isinstance(target, nn.Module):
         return getattr(target, name, default)
     return node.kwargs.get(name, node.args[position] if len(node.args) > position else default)
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    return (int(value), int(value)) if isinstance(value, int) else (int(value[0]), int(value[-1]))

@@ -13,9 +13,9 @@ from torch import fx, nn
 from compress import operations as ops
 from compress.channels import Units
 from compress.fixed_layers import fixed_layer, has_no_price, inner_layer
-from compress.network import ChannelGroup, CompressibleLayer, FixedLayer, NetworkGraph, Window
+from compress.network import ChannelGroup, CompressibleLayer, FixedLayer, NetworkGraph, Window, image_shape, pair
 from compress.propagation import LayerUnits, Propagation
-from compress.tracing import trace_module
+from compress.tracing import attribute_at, trace_module
 from hwsim.errors import InputError
 
 
@@ -86,18 +86,11 @@ def _shared_modules(module: fx.GraphModule) -> set[str]:
             owners.setdefault(id(parameter), []).append(path)
     for node in module.graph.nodes:
         if node.op == "get_attr":  # a functional call with the parameter of a module
-            value = _attribute(module, str(node.target))
+            value = attribute_at(module, str(node.target))
             if id(value) in owners:
                 owners[id(value)].append(str(node.target))
     tied = {path for paths in owners.values() if len(paths) > 1 for path in paths}
     return tied | {path for path, count in calls.items() if count > 1}
-
-
-def _attribute(module: nn.Module, target: str) -> Any:
-    found: Any = module
-    for part in target.split("."):
-        found = getattr(found, part)
-    return found
 
 
 def _groups(
@@ -144,12 +137,12 @@ def _compressible(
     assert isinstance(layer, (nn.Conv2d, nn.Linear))
     source = node.args[0]
     assert isinstance(source, fx.Node)
-    in_shape, out_shape = _image(source), _image(node)
+    in_shape, out_shape = image_shape(source.meta["value"]), image_shape(node.meta["value"])
     bn, relu = _followers(module, node, walk.shared)
     window = Window()
     if isinstance(layer, nn.Conv2d):
         padding, in_shape = _padding(layer, in_shape)
-        window = Window(_pair(layer.kernel_size), _pair(layer.stride), padding, _pair(layer.dilation))
+        window = Window(pair(layer.kernel_size), pair(layer.stride), padding, pair(layer.dilation))
     return CompressibleLayer(
         name=path,
         kind="conv" if isinstance(layer, nn.Conv2d) else "fc",
@@ -169,19 +162,10 @@ def _compressible(
     )
 
 
-def _image(node: fx.Node) -> tuple[int, int, int]:
-    shape = tuple(int(extent) for extent in node.meta["value"][1:])
-    return (*shape, 1, 1)[:3]  # type: ignore[return-value]
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    return (int(value), int(value)) if isinstance(value, int) else (int(value[0]), int(value[1]))
-
-
 def _padding(layer: nn.Conv2d, in_shape: tuple[int, int, int]) -> tuple[tuple[int, int], tuple[int, int, int]]:
     """Return symmetric padding; an odd total ("same" with an even kernel) counts one row or column as ifmap."""
     if not isinstance(layer.padding, str):
-        return _pair(layer.padding), in_shape
+        return pair(layer.padding), in_shape
     if layer.padding == "valid":
         return (0, 0), in_shape
     totals = [layer.dilation[axis] * (layer.kernel_size[axis] - 1) for axis in (0, 1)]

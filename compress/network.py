@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,17 @@ from hwsim.layer import ConvLayer, ElementwiseLayer, Layer, PoolLayer, fc_layer
 
 Mask = npt.NDArray[np.bool_]
 """True where a channel stays."""
+
+
+def pair(value: int | Sequence[int]) -> tuple[int, int]:
+    """Return (vertical, horizontal) of a setting that PyTorch takes as one number or as several."""
+    return (int(value), int(value)) if isinstance(value, int) else (int(value[0]), int(value[-1]))
+
+
+def image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+    """Return (channels, height, width) of one image for a tensor's shape [N, C], [N, C, L] or [N, C, H, W]."""
+    channels, height, width, *_ = (*(int(extent) for extent in shape[1:]), 1, 1)
+    return channels, height, width
 
 
 @dataclass(frozen=True)

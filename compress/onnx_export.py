@@ -19,6 +19,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 from compress.deployment import DeployedNetwork, FakeQuantize
 from compress.onnx_graph import OnnxGraph
 from compress.onnx_operations import write_function, write_module, write_weighted
+from compress.tracing import attribute_at
 from hwsim.errors import InputError
 
 OPSET = 18
@@ -60,9 +61,7 @@ def onnx_model(network: DeployedNetwork, name: str = "tilejoule") -> onnx.ModelP
 
 
 def _attribute(module: nn.Module, target: str) -> np.ndarray[Any, Any]:
-    found: Any = module
-    for part in target.split("."):
-        found = getattr(found, part)
+    found = attribute_at(module, target)
     if not isinstance(found, Tensor):
         raise InputError(f"export: '{target}' is no tensor")
     return found.detach().numpy()

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from compress import operations as ops
+from compress.network import pair
 from compress.onnx_graph import OnnxGraph
 from hwsim.errors import InputError
 
@@ -141,9 +142,9 @@ def _functional_convolution(graph: OnnxGraph, node: fx.Node) -> str:
         "Conv",
         inputs,
         node.name,
-        strides=_pair(_argument(node, 3, "stride", 1)),
-        pads=_pair(padding) * 2,
-        dilations=_pair(_argument(node, 5, "dilation", 1)),
+        strides=pair(_argument(node, 3, "stride", 1)),
+        pads=pair(padding) * 2,
+        dilations=pair(_argument(node, 5, "dilation", 1)),
         group=int(_argument(node, 6, "groups", 1)),
     )
 
@@ -236,15 +237,15 @@ def _batch_norm(graph: OnnxGraph, node: fx.Node, module: nn.BatchNorm1d | nn.Bat
 def _pool(graph: OnnxGraph, node: fx.Node, largest: bool, settings: dict[str, Any]) -> str:
     if settings.get("divisor_override") is not None or settings.get("return_indices"):
         raise _unwritable(node, "pooling with a divisor of its own or indices")
-    kernel = _pair(settings["kernel_size"])
+    kernel = pair(settings["kernel_size"])
     attributes: dict[str, Any] = {
         "kernel_shape": kernel,
-        "strides": _pair(settings.get("stride") or kernel),
-        "pads": _pair(settings.get("padding", 0)) * 2,
+        "strides": pair(settings.get("stride") or kernel),
+        "pads": pair(settings.get("padding", 0)) * 2,
         "ceil_mode": int(bool(settings.get("ceil_mode", False))),
     }
     if largest:
-        attributes["dilations"] = _pair(settings.get("dilation", 1))
+        attributes["dilations"] = pair(settings.get("dilation", 1))
     else:
         attributes["count_include_pad"] = int(bool(settings.get("count_include_pad", True)))
     return graph.emit("MaxPool" if largest else "AveragePool", [_source(graph, node)], node.name, **attributes)
@@ -329,10 +330,6 @@ def _operand(graph: OnnxGraph, node: fx.Node, at: int) -> str:
 
 def _argument(node: fx.Node, at: int, name: str, default: Any) -> Any:
     return node.kwargs.get(name, node.args[at] if len(node.args) > at else default)
-
-
-def _pair(value: Any) -> list[int]:
-    return [value, value] if isinstance(value, int) else [int(part) for part in value]
 
 
 def _unwritable(node: fx.Node, what: str | None = None) -> InputError:

@@ -161,14 +161,11 @@ class _ValueTracer(fx.Tracer):
         return proxy
 
     def _attribute(self, target: str) -> Any:
-        found: Any = self.root
         self.executing = target  # or the lookup itself would be traced
         try:
-            for part in target.split("."):
-                found = getattr(found, part)
+            return attribute_at(self.root, target)
         finally:
             self.executing = None
-        return found
 
     def _run(self, kind: str, target: Any, args: Any, kwargs: Any) -> Any:
         if kind == "placeholder":
@@ -187,6 +184,14 @@ class _ValueTracer(fx.Tracer):
             finally:
                 self.executing = None
         return None
+
+
+def attribute_at(module: nn.Module, target: str) -> Any:
+    """Return what lies at a dotted path of a module: a parameter, a buffer, a sub-module."""
+    found: Any = module
+    for part in target.split("."):
+        found = getattr(found, part)
+    return found
 
 
 def _describe(value: Any) -> Any:
