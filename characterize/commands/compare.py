@@ -1,0 +1,56 @@
+"""`characterize compare`: several runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+COLUMNS = {
+    "run": "run",
+    "multiplier": "multiplier",
+    "dataflow": "dataflow",
+    "alignment": "align",
+    "accounting": "accounting",
+    "bits": "bits",
+    "energy_fj": "E",
+    "r_q_4_4": "R_Q(4,4)",
+    "r_q_5_5": "R_Q(5,5)",
+    "p_fg": "P_FG",
+    "zero_activation_fj": "E(a=0)",
+    "ci95_rel_max": "ci",
+}
+"""Columns of the terminal's table: the summary's name and the heading."""
+
+
+@click.command()
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("characterize-comparison"),
+    show_default=True,
+    help="folder for the CSV files and plots; files of an earlier comparison are replaced",
+)
+def compare(folders: tuple[Path, ...], out: Path) -> None:
+    """Compare finished characterizations DIR...: a table here, CSV files and plots in --out."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from characterize.compare import read_characterizations, write_comparison
+
+    runs = read_characterizations(folders)
+    written = write_comparison(runs, out)
+    table = Table(title="MAC characterizations (E: fJ a MAC)")
+    for heading in COLUMNS.values():
+        table.add_column(heading, no_wrap=True)
+    for run in runs:
+        row = run.summary()
+        table.add_row(*(_cell(row[name]) for name in COLUMNS))
+    console = Console()
+    Console(width=max(console.width, 120)).print(table)
+    click.echo("wrote " + ", ".join(str(path) for path in written))
+
+
+def _cell(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"

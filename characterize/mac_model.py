@@ -1,0 +1,92 @@
+"""What a MAC unit must compute, cycle by cycle, in exact integers: the one model that every check compares with."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hwsim.errors import InputError
+
+MAX_LATENCY = 8
+"""Clock edges; a deeper pipeline than this is taken for a wrong port."""
+
+
+@dataclass(frozen=True)
+class MacBehaviour:
+    """Widths, signs and latencies of a registered multiply-accumulate unit.
+
+    A latency counts the clock edges between the one that samples an input and the one after which the input is part of
+    `psum_out`: 0 is an input that the output register itself samples. `weight_held`: the weight is taken only where
+    weight_load is high (a weight-stationary PE). `accumulates`: there is no psum input, the output adds to itself.
+    Sums wrap at `psum_bits`, as two's complement registers do.
+    """
+
+    weight_bits: int
+    activation_bits: int
+    psum_bits: int
+    weight_signed: bool = True
+    activation_signed: bool = True
+    weight_latency: int = 1
+    activation_latency: int = 1
+    psum_latency: int = 0
+    weight_held: bool = True
+    accumulates: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("weight_latency", "activation_latency", "psum_latency"):
+            value = getattr(self, name)
+            if not 0 <= value <= MAX_LATENCY:
+                raise InputError(f"MAC behaviour: {name} is {value}, must be 0 to {MAX_LATENCY} clock edges")
+
+    @property
+    def depth(self) -> int:
+        """Clock edges after which no input sampled before a reset is left in the unit."""
+        return max(self.weight_latency, self.activation_latency, self.psum_latency) + 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class MacInputs:
+    """The values that one clock edge samples; operands as signed or unsigned integers, psum_in modulo its width."""
+
+    weight: int = 0
+    activation: int = 0
+    psum_in: int = 0
+    weight_load: bool = True
+    reset: bool = False
+
+
+class MacModel:
+    """The exact integer model of a MAC unit, advanced one clock edge a call."""
+
+    def __init__(self, behaviour: MacBehaviour) -> None:
+        self.behaviour = behaviour
+        self._mask = (1 << behaviour.psum_bits) - 1
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything, as a reset does that lasts `behaviour.depth` edges with all inputs at zero."""
+        unit = self.behaviour
+        self._held_weight = 0
+        self._psum = 0
+        self._weights = deque([0] * (unit.weight_latency + 1), maxlen=unit.weight_latency + 1)
+        self._activations = deque([0] * (unit.activation_latency + 1), maxlen=unit.activation_latency + 1)
+        self._psums = deque([0] * (unit.psum_latency + 1), maxlen=unit.psum_latency + 1)
+
+    def edge(self, inputs: MacInputs) -> int:
+        """Sample one edge's inputs and return psum_out after it, as the unsigned value of its bits."""
+        if inputs.reset:
+            self.clear()
+            return 0
+        if inputs.weight_load or not self.behaviour.weight_held:
+            self._held_weight = inputs.weight
+        self._weights.append(self._held_weight)
+        self._activations.append(inputs.activation)
+        self._psums.append(inputs.psum_in)
+        addend = self._psum if self.behaviour.accumulates else self._psums[0]
+        self._psum = (addend + self._weights[0] * self._activations[0]) & self._mask
+        return self._psum
