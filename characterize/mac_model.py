@@ -6,17 +6,18 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from characterize.mac_interface import MacInterface, Role
 from hwsim.errors import InputError
 
-MAX_LATENCY = 8
+MAX_DELAY = 8
 """Clock edges; a deeper pipeline than this is taken for a wrong port."""
 
 
 @dataclass(frozen=True)
 class MacBehaviour:
-    """Widths, signs and latencies of a registered multiply-accumulate unit.
+    """Widths, signs and delays of a registered multiply-accumulate unit.
 
-    A latency counts the clock edges between the one that samples an input and the one after which the input is part of
+    A delay counts the clock edges between the one that samples an input and the one after which the input is part of
     `psum_out`: 0 is an input that the output register itself samples. `weight_held`: the weight is taken only where
     weight_load is high (a weight-stationary PE). `accumulates`: there is no psum input, the output adds to itself.
     Sums wrap at `psum_bits`, as two's complement registers do.
@@ -27,26 +28,42 @@ class MacBehaviour:
     psum_bits: int
     weight_signed: bool = True
     activation_signed: bool = True
-    weight_latency: int = 1
-    activation_latency: int = 1
-    psum_latency: int = 0
+    weight_delay: int = 1
+    activation_delay: int = 1
+    psum_delay: int = 0
     weight_held: bool = True
     accumulates: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("weight_latency", "activation_latency", "psum_latency"):
+        for name in ("weight_delay", "activation_delay", "psum_delay"):
             value = getattr(self, name)
-            if not 0 <= value <= MAX_LATENCY:
-                raise InputError(f"MAC behaviour: {name} is {value}, must be 0 to {MAX_LATENCY} clock edges")
+            if not 0 <= value <= MAX_DELAY:
+                raise InputError(f"MAC behaviour: {name} is {value}, must be 0 to {MAX_DELAY} clock edges")
 
     @property
     def depth(self) -> int:
         """Clock edges after which no input sampled before a reset is left in the unit."""
-        return max(self.weight_latency, self.activation_latency, self.psum_latency) + 1
+        return max(self.weight_delay, self.activation_delay, self.psum_delay) + 1
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""
         return asdict(self)
+
+
+def behaviour_of(interface: MacInterface) -> MacBehaviour:
+    """Return what a MAC with this interface must compute."""
+    return MacBehaviour(
+        weight_bits=interface.weight_bits,
+        activation_bits=interface.activation_bits,
+        psum_bits=interface.psum_bits,
+        weight_signed=interface.weight_signed,
+        activation_signed=interface.activation_signed,
+        weight_delay=interface.weight_delay,
+        activation_delay=interface.activation_delay,
+        psum_delay=interface.psum_delay,
+        weight_held=Role.WEIGHT_LOAD in interface.ports,
+        accumulates=interface.accumulates,
+    )
 
 
 @dataclass(frozen=True)
@@ -73,9 +90,9 @@ class MacModel:
         unit = self.behaviour
         self._held_weight = 0
         self._psum = 0
-        self._weights = deque([0] * (unit.weight_latency + 1), maxlen=unit.weight_latency + 1)
-        self._activations = deque([0] * (unit.activation_latency + 1), maxlen=unit.activation_latency + 1)
-        self._psums = deque([0] * (unit.psum_latency + 1), maxlen=unit.psum_latency + 1)
+        self._weights = deque([0] * (unit.weight_delay + 1), maxlen=unit.weight_delay + 1)
+        self._activations = deque([0] * (unit.activation_delay + 1), maxlen=unit.activation_delay + 1)
+        self._psums = deque([0] * (unit.psum_delay + 1), maxlen=unit.psum_delay + 1)
 
     def edge(self, inputs: MacInputs) -> int:
         """Sample one edge's inputs and return psum_out after it, as the unsigned value of its bits."""

@@ -30,7 +30,9 @@ class Toolchain:
 
     def environ(self) -> dict[str, str]:
         """Return this process's environment with the simulator's own settings, and without any of another test run."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COCOTB_", "WAVES"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COCOTB_", "WAVES"))
+        }
         return {**kept, **dict(self.environment)}
 
 

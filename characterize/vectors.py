@@ -14,6 +14,9 @@ from hwsim.errors import InputError
 
 Stream = NDArray[np.int64]
 
+COLUMNS = ("weight", "activation", "psum_in", "weight_load", "reset")
+"""The streams that reach a unit's inputs."""
+
 MIN_VECTORS = 64
 EXHAUSTIVE_VECTORS = 200_000
 """From this number on, every pair of operand values is among the vectors (where there are at most 2**16 pairs)."""
@@ -42,8 +45,8 @@ class Vectors:
 
     def edges(self) -> Iterator[MacInputs]:
         """Yield the inputs of each clock edge, as Python integers."""
-        columns = (self.weight, self.activation, self.psum_in, self.weight_load, self.reset)
-        for weight, activation, psum_in, load, reset in zip(*(column.tolist() for column in columns), strict=True):
+        columns = (getattr(self, name).tolist() for name in COLUMNS)
+        for weight, activation, psum_in, load, reset in zip(*columns, strict=True):
             yield MacInputs(weight, activation, psum_in, bool(load), bool(reset))
 
     def save(self, path: Path) -> None:
@@ -64,8 +67,8 @@ def load_vectors(path: Path) -> Vectors:
     """Read what `Vectors.save` wrote."""
     with np.load(path) as streams:
         names = tuple(str(name) for name in streams["segment_names"])
-        columns = ("weight", "activation", "psum_in", "weight_load", "reset", "segment")
-        return Vectors(*(streams[column] for column in columns), segment_names=names)
+        columns = {name: streams[name] for name in (*COLUMNS, "segment")}
+        return Vectors(**columns, segment_names=names)
 
 
 def verification_vectors(behaviour: MacBehaviour, count: int, rng: np.random.Generator) -> Vectors:
@@ -86,9 +89,8 @@ def verification_vectors(behaviour: MacBehaviour, count: int, rng: np.random.Gen
     names = tuple(name for name, _ in parts)
     pieces = [piece for _, part in parts for piece in (reset, part)]
     segment = np.repeat(np.repeat(np.arange(len(parts)), 2), [piece.cycles for piece in pieces])
-    columns = ("weight", "activation", "psum_in", "weight_load", "reset")
-    joined = (np.concatenate([getattr(piece, column) for piece in pieces]) for column in columns)
-    return Vectors(*joined, segment=segment, segment_names=names)
+    joined = {column: np.concatenate([getattr(piece, column) for piece in pieces]) for column in COLUMNS}
+    return Vectors(**joined, segment=segment, segment_names=names)
 
 
 def operand_range(bits: int, signed: bool) -> tuple[int, int]:

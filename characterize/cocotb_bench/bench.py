@@ -24,7 +24,7 @@ async def mac_unit_equals_the_integer_model(dut: Any) -> None:
     driver = Driver(dut, vectors, job.driven, job.behaviour)
     monitor = Monitor(dut, job.designs)
 
-    cocotb.start_soon(Clock(dut.clk, job.period_ps, "ps").start())
+    Clock(dut.clk, job.period_ps, "ps").start()
     await FallingEdge(dut.clk)
     tasks = [cocotb.start_soon(monitor.run(scoreboard.seen, vectors.cycles))] if job.compare else []
     tasks.append(cocotb.start_soon(driver.run(scoreboard.sent)))

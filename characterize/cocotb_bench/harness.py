@@ -38,8 +38,10 @@ def harness_verilog(behaviour: MacBehaviour, designs: tuple[Design, ...]) -> str
     ports = [f"  input {_range(widths.get(role, 1))}{role}" for role in inputs]
     ports += [f"  output {_range(behaviour.psum_bits)}psum_out_{design.label}" for design in designs]
     bodies = "\n".join(_instance(design) for design in designs)
-    return f"// Generated: the designs under test on common inputs.\nmodule {TOP} (\n" + ",\n".join(ports) + (
-        f"\n);\n{bodies}\nendmodule\n"
+    return (
+        f"// Generated: the designs under test on common inputs.\nmodule {TOP} (\n"
+        + ",\n".join(ports)
+        + (f"\n);\n{bodies}\nendmodule\n")
     )
 
 

@@ -65,7 +65,9 @@ class Counterexample:
         """Return the counterexample in one line."""
         last = self.inputs[-1] if self.inputs else {}
         sampled = ", ".join(f"{name} {value}" for name, value in last.items())
-        return f"cycle {self.cycle} ({self.segment} vectors; {sampled}): expected psum_out {self.expected}, got {self.got}"
+        return (
+            f"cycle {self.cycle} ({self.segment} vectors; {sampled}): expected psum_out {self.expected}, got {self.got}"
+        )
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,9 @@ def run_bench(bench: Bench, vectors: Vectors, folder: Path, period_ps: int = 200
     return read_result(result)
 
 
-def _build_into(folder: Path, toolchain: Toolchain, texts: Mapping[str, str], options: tuple[str, ...], waves: bool) -> None:
+def _build_into(
+    folder: Path, toolchain: Toolchain, texts: Mapping[str, str], options: tuple[str, ...], waves: bool
+) -> None:
     stage = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:8]}."))
     try:
         for name, text in texts.items():
@@ -157,6 +159,8 @@ def _cache_folder() -> Path:
 
 
 def _forget_old_builds(cache: Path) -> None:
-    builds = sorted((path for path in cache.iterdir() if (path / "complete").exists()), key=lambda path: path.stat().st_mtime)
+    builds = sorted(
+        (path for path in cache.iterdir() if (path / "complete").exists()), key=lambda path: path.stat().st_mtime
+    )
     for folder in builds[:-KEPT_BUILDS]:
         shutil.rmtree(folder, ignore_errors=True)
