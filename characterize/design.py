@@ -38,20 +38,27 @@ class MappedMac:
 
 
 def map_mac(
-    design: Design, interface: MacInterface | Mapping[str, str], library: CellLibrary, period_ps: float
+    design: Design,
+    interface: MacInterface | Mapping[str, str],
+    library: CellLibrary,
+    period_ps: float,
+    wire_load_ff: float = 0.0,
 ) -> MappedMac:
     """Synthesize a MAC and lower its netlist; raises InputError for what the tools or the library refuse.
 
     A user's own MAC comes with the roles of ports that the user named instead of an interface: the rest is discovered.
+    `wire_load_ff` is added for each pin on a net.
     """
     synthesis = synthesize(design, library, period_ps)
     netlist = netlist_from_verilog(synthesis.verilog, library)
     if not isinstance(interface, MacInterface):
         interface = discover_interface(netlist, interface)
-    return MappedMac(design, interface, synthesis, netlist, *lower_mac(netlist, interface, period_ps))
+    return MappedMac(design, interface, synthesis, netlist, *lower_mac(netlist, interface, period_ps, wire_load_ff))
 
 
-def lower_mac(netlist: Netlist, interface: MacInterface, period_ps: float) -> tuple[LoweredNetlist, PortDrive]:
+def lower_mac(
+    netlist: Netlist, interface: MacInterface, period_ps: float, wire_load_ff: float = 0.0
+) -> tuple[LoweredNetlist, PortDrive]:
     """Lower the netlist of a MAC and say how streams reach its ports."""
     ports = interface.ports
     gates, registers = collect(netlist)
@@ -61,7 +68,7 @@ def lower_mac(netlist: Netlist, interface: MacInterface, period_ps: float) -> tu
     groups = gate_groups(
         gates, registers, netlist.ports[ports[Role.WEIGHT]].nets, netlist.ports[ports[Role.ACTIVATION]].nets, psum
     )
-    lowered = lower(netlist, ports[Role.CLOCK], groups, period_ps)
+    lowered = lower(netlist, ports[Role.CLOCK], groups, period_ps, wire_load_ff)
     drive = PortDrive(
         widths={name: len(nets) for name, nets in lowered.input_nets.items()},
         weight=ports[Role.WEIGHT],

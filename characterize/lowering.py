@@ -217,7 +217,8 @@ class Annotation:
         fall, data = np.zeros((count, 2, 2), np.int64), np.zeros((count, 2, 2), np.int64)
         for f, register in enumerate(registers):
             spec, net = register.spec, register.output_net
-            clock_share = register.cell.pins[spec.clock_pin].capacitance_ff * self.half_v2 * ZJ_PER_FJ
+            # each flip-flop carries its part of the clock net: pins and wires
+            clock_share = self.loads[register.clock_net] / count * self.half_v2 * ZJ_PER_FJ
             for level in (0, 1):
                 delay_ps, self.slew_ps[net, level] = self.clocked_output(register, self.loads[net], level)
                 delay[f, level] = max(1, round(delay_ps * FS_PER_PS))

@@ -45,7 +45,7 @@ def characterize(spec: RunSpec, progress: Progress = lambda stage, done, total: 
     library = load_library(spec.liberty)
     design, known = resolve_design(spec)
     progress("synthesis", 0, 1)
-    mac = map_mac(design, known, library, spec.period_ps)
+    mac = map_mac(design, known, library, spec.period_ps, spec.wire_load_ff)
     interface = mac.interface
     generator = run_generator(spec, interface)
     campaign = Campaign(
@@ -163,7 +163,7 @@ def provenance(
         "netlist": {
             "cells": len(mac.netlist.cells),
             "area_um2": mac.netlist.area_um2,
-            "critical_path_ps": round(static_timing(mac.netlist).critical_ps, 3),
+            "critical_path_ps": round(static_timing(mac.netlist, spec.wire_load_ff).critical_ps, 3),
             "latest_event_ps": max(m.activity.latest_fs for m in measured.values()) / 1000,
         },
         "simulated_cycles": sum(m.cycles for m in measured.values()),

@@ -94,6 +94,7 @@ class RunSpec:
     activity: ActivityKind = ActivityKind.TIMED
     ci: float = 0.02
     period_ps: float = 1000.0
+    wire_load_ff: float = 0.0
     seed: int = 0
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
 
@@ -102,6 +103,11 @@ class RunSpec:
             raise InputError(f"--ci {self.ci}: the relative half-width must be 0.001 to 0.5")
         if not 50 <= self.period_ps <= 1e6:
             raise InputError(f"--period-ps {self.period_ps}: must be 50 to 1000000")
+        if not 0 <= self.wire_load_ff <= 100:
+            raise InputError(f"--wire-load-ff {self.wire_load_ff}: must be 0 to 100 fF for each pin")
+        if not self.rtl and (self.ports or self.parameters):
+            option = "--port" if self.ports else "--parameter"
+            raise InputError(f"{option} describes your own MAC; give it with --rtl and --top")
         if self.seed < 0:
             raise InputError(f"--seed {self.seed}: must not be negative")
         if bool(self.rtl) != bool(self.top):

@@ -48,6 +48,7 @@ def _choice(enum: Any) -> click.Choice[str]:
 @click.option("--simulator", type=_choice(Simulator), default=Simulator.COMPILED.value, show_default=True)
 @click.option("--ci", default=0.02, show_default=True, help="relative half-width of the 95 % intervals to reach")
 @click.option("--period-ps", default=1500.0, show_default=True, help="clock period, ps")
+@click.option("--wire-load-ff", default=0.0, show_default=True, help="wire capacitance for each pin on a net, fF")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--jobs", type=click.IntRange(1, 256), help="threads [default: all cores]")
 @click.option("--quiet", is_flag=True, help="no progress display")
@@ -96,6 +97,7 @@ def read_spec(options: dict[str, Any]) -> RunSpec:
         activity=ActivityKind(options["activity"]),
         ci=options["ci"],
         period_ps=options["period_ps"],
+        wire_load_ff=options["wire_load_ff"],
         seed=options["seed"],
         **chosen,
     )
