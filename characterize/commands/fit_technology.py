@@ -20,8 +20,11 @@ def fit_technology(liberty: tuple[Path, ...], out: Path) -> None:
     """Fit the compact technology table from Liberty files: bilinear figures, with the error that they make."""
     from characterize.liberty_cells import read_liberty
     from characterize.technology_fit import compact_json, fit_library, fit_region
+    from hwsim.errors import InputError
     from hwsim.files import write_text
 
+    if not out.absolute().parent.is_dir():
+        raise InputError(f"--out '{out}': its folder does not exist; create it first")
     library = read_liberty(liberty)
     region = fit_region(library)
     fitted = fit_library(library, region)
