@@ -18,7 +18,10 @@ class Engine(Protocol):
     """Runs and prices one layer after the other."""
 
     name: EngineName
-    notes: list[str]
+
+    @property
+    def notes(self) -> list[str]:
+        """What the runs so far rest on, a sentence each."""
 
     def warm_up(self) -> None:
         """Load what is compiled, so that the run alone is timed."""
@@ -49,7 +52,11 @@ class AnalyticEngine:
 
     def __init__(self, pricer: LayerPricer) -> None:
         self.pricer = pricer
-        self.notes: list[str] = []
+
+    @property
+    def notes(self) -> list[str]:
+        """Nothing beyond what every result says."""
+        return []
 
     def warm_up(self) -> None:
         """Load the compiled mapper."""

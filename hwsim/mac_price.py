@@ -13,6 +13,9 @@ from hwsim.errors import InputError
 NORMALIZED_MAC_PJ = 1.0
 """One full-precision MAC where nothing but ratios is known: energies then read as multiples of a MAC."""
 
+WITHOUT_CLOCK = "no-clock"
+"""The accounting that leaves out what a MAC pays whatever its operands are."""
+
 
 @dataclass(frozen=True)
 class MacPrice:
@@ -21,6 +24,7 @@ class MacPrice:
     A cost preset may ask for one of the table's accountings; where the table lacks it, `source` says so. The unit
     serves normalised cost presets on a datapath that was not characterized (16 bit); it covers the full width only.
     `characterized_zero_share`: zeros among the activations that the table's figures average over; None if unrecorded.
+    `given_table`: the table as it was given, under its own accounting.
     """
 
     table: MacEnergyTable | None
@@ -28,17 +32,19 @@ class MacPrice:
     full_mac_pj: float
     wanted_accounting: str | None = None
     characterized_zero_share: float | None = None
+    given_table: MacEnergyTable | None = None
 
     @staticmethod
     def on(tile: AcceleratorSpec, table: MacEnergyTable, preset: CostPreset) -> MacPrice:
         """Return the prices on a tile; raises InputError where the table lacks the datapath's width."""
         bits = tile.word_bits
-        table = table.with_accounting(preset.mac_accounting or table.accounting) or table
+        given = table
+        table = given.with_accounting(preset.mac_accounting or given.accounting) or given
         covered = bits in table.energy_fj and bits in table.energy_fj[bits]
         if not covered and preset.unit is CostUnit.MACS_PER_WORD:
             return MacPrice(None, bits, NORMALIZED_MAC_PJ)
         full_mac_pj = table.mac_energy_fj(bits, bits) / 1000.0
-        return MacPrice(table, bits, full_mac_pj, preset.mac_accounting, _find_share(table.provenance))
+        return MacPrice(table, bits, full_mac_pj, preset.mac_accounting, _find_share(table.provenance), given)
 
     @property
     def source(self) -> str:
@@ -83,6 +89,23 @@ class MacPrice:
                 )
             mean_fj = zero_weight * self.table.zero_weight_fj[activation_bits] + (1.0 - zero_weight) * mean_fj
         return mean_fj / 1000.0
+
+    def clock_fj(self, weight_bits: int, activation_bits: int) -> float:
+        """Return what the given table charges a MAC for clock and leakage, fJ; 0 where it does not tell them apart."""
+        given = self.given_table
+        moving = given.with_accounting(WITHOUT_CLOCK) if given else None
+        if given is None or moving is None:
+            return 0.0
+        bits = (weight_bits, activation_bits)
+        return given.mac_energy_fj(*bits) - moving.mac_energy_fj(*bits)
+
+    def scaled_pj(self, ratio: float, weight_bits: int, activation_bits: int) -> float:
+        """Return the energy of a MAC, pJ, whose switching is `ratio` of the characterized mean; the clock stays."""
+        mean_fj = 1000.0 * self.mac_pj(weight_bits, activation_bits)
+        ours = self.table is not None and self.given_table is not None
+        same = ours and self.table.accounting == self.given_table.accounting  # type: ignore[union-attr]
+        constant_fj = self.clock_fj(weight_bits, activation_bits) if same else 0.0
+        return (constant_fj + (mean_fj - constant_fj) * ratio) / 1000.0
 
     def leakage_pj(self, pes: int, latency_ms: float, macs: int) -> float:
         """Return what leaks in all PEs over a layer's time and is not yet part of the MACs' own energy, pJ."""

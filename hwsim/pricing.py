@@ -106,7 +106,7 @@ class LayerPricer:
             shape.memory_pj,
             (shape.analysis.cycles, shape.analysis.processing_cycles, shape.macs),
             (bits if weight_bits is None else weight_bits, bits if activation_bits is None else activation_bits),
-            (zero_weight, zero_activation),
+            zeros=(zero_weight, zero_activation),
         )
 
     def price_counts(
@@ -118,11 +118,21 @@ class LayerPricer:
         *,
         bits: tuple[int, int] | None = None,
         zeros: tuple[float, float | None] = (0.0, None),
+        mac_pj: float | None = None,
+        gated_macs: int = 0,
     ) -> LayerCost:
-        """Return the cost of counts made elsewhere (the cycle engine); bits and zeros: weight, then activation."""
+        """Return the cost of counts made elsewhere (the cycle engine); bits and zeros: weight, then activation.
+
+        `mac_pj`: mean energy of a MAC where it was found on the data. `gated_macs`: MACs that a zero ifmap word gates;
+        they read no filter word, and cost no MAC where that is but a unit (the table's zero energies cover it else).
+        """
         word = self.tile.word_bits
         memory = accesses.energy_pj(self.costs, word, self.tile.psum_bits)
-        return self._assemble(accesses, memory, (cycles, processing_cycles, macs), bits or (word, word), zeros)
+        memory["rf"] -= gated_macs * word * self.costs.rf_pj_per_bit
+        if gated_macs and self.mac.table is None:
+            mac_pj = self.mac.full_mac_pj * (macs - gated_macs) / macs
+        work = (cycles, processing_cycles, macs)
+        return self._assemble(accesses, memory, work, bits or (word, word), zeros=zeros, each_mac_pj=mac_pj)
 
     def _shape(self, layer: Layer) -> _ShapePrice:
         key = lower_layer(layer)
@@ -145,7 +155,9 @@ class LayerPricer:
         memory_pj: dict[str, float],
         work: tuple[int, int, int],
         bits: tuple[int, int],
+        *,
         zeros: tuple[float, float | None],
+        each_mac_pj: float | None = None,
     ) -> LayerCost:
         cycles, processing_cycles, macs = work
         zero_weight, zero_activation = zeros
@@ -154,7 +166,9 @@ class LayerPricer:
                 raise InputError(f"{name} is {share}, must be a fraction from 0 to 1")
         if self.tile.packed_subwords and min(bits) < self.tile.word_bits:
             memory_pj, cycles = self._packed(accesses, bits, processing_cycles)
-        mac_pj = macs * self.mac.mac_pj(*bits, zero_weight, zero_activation) if macs else 0.0
+        if macs and each_mac_pj is None:
+            each_mac_pj = self.mac.mac_pj(*bits, zero_weight, zero_activation)
+        mac_pj = macs * (each_mac_pj or 0.0)
         latency_ms = self.tile.latency_ms(cycles)
         breakdown = {
             "mac": mac_pj,

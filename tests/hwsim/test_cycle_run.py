@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 import hwsim
+from hwsim.energy_table import load_mac_table
 from hwsim.errors import InputError
 from hwsim.layer import ConvLayer
+from hwsim.mapping import lower_layer
 from hwsim.network import Network
 from hwsim.networks.builder import NetworkBuilder
 from hwsim.policy_file import LayerTreatment
+from hwsim.sampled_mac_energy import operand_stream
 from hwsim.simulate import simulate
 from hwsim.synthetic_tensors import draw_filters, draw_ifmap, generator, quantize_weights
 
@@ -37,7 +40,12 @@ def test_both_engines_move_the_same_words(run: hwsim.Run) -> None:
         assert run.breakdown_pj[part] == pytest.approx(analytic.breakdown_pj[part])
 
 
-def test_zeros_are_measured_and_priced(run: hwsim.Run) -> None:
+def _without_model() -> hwsim.MacEnergyTable:
+    return load_mac_table().model_copy(update={"transition_model": {}})
+
+
+def test_zeros_are_measured_and_priced_without_a_model() -> None:
+    run = simulate(_network(), "paper", "cycle", seed=3, mac_table=_without_model())
     shares = run.as_json()["layers"][0]["operands"]
     assert 0.4 < shares["zero_ifmap"] < 0.7, "45 % zeros, those of rounding and padding"
     assert 0.0 <= shares["zero_filter"] < 0.3
@@ -45,7 +53,7 @@ def test_zeros_are_measured_and_priced(run: hwsim.Run) -> None:
     mac_pj = run.pricer.mac.mac_pj(8, 8, 0.0, shares["zero_ifmap"])
     assert first.cost.breakdown_pj["mac"] == pytest.approx(first.layer.macs * mac_pj)
     assert run.runs[2].as_json()["operands"] == {"zero_ifmap": None, "zero_filter": None}
-    assert any("zero activations that the PEs saw" in note for note in run.notes)
+    assert any("holds no transition model that applies" in note for note in run.notes)
 
 
 def test_the_seed_decides(run: hwsim.Run) -> None:
@@ -58,13 +66,74 @@ def test_the_seed_decides(run: hwsim.Run) -> None:
 
 def test_pruned_weights_are_seen_and_priced_like_in_a_search() -> None:
     policy = {"fc": LayerTreatment(pruner="level", sparsity=0.5, bits=6)}
-    cycle = simulate(_network(), "paper", "cycle", policy=policy, layer="fc").runs[0]
+    table = _without_model()
+    cycle = simulate(_network(), "paper", "cycle", policy=policy, layer="fc", mac_table=table).runs[0]
     assert cycle.operands.zero_filter is not None
     assert cycle.operands.zero_filter >= 0.5
     fast = simulate(_network(), "paper", policy=policy, layer="fc").runs[0]
     share = cycle.operands.zero_ifmap
-    expected = hwsim.LayerPricer("paper").price(fast.layer, 6, 6, 0.5, share)
+    expected = hwsim.LayerPricer("paper", table).price(fast.layer, 6, 6, 0.5, share)
     assert cycle.cost.breakdown_pj["mac"] == pytest.approx(expected.breakdown_pj["mac"])
+
+
+def _mac_energy(run: hwsim.Run) -> float:
+    return run.breakdown_pj["mac"]
+
+
+@pytest.mark.parametrize("costs", ["7nm", "paper-fig2a"])
+def test_typical_operands_cost_what_the_table_says(costs: str) -> None:
+    """Both accountings: the model scales what switches, the clock stays."""
+    cycle, analytic = (simulate(_network(), "paper", engine, costs=costs, bits=5) for engine in ("cycle", "analytic"))
+    assert _mac_energy(cycle) == pytest.approx(_mac_energy(analytic))
+    assert any("scaled by the transition model (mean error" in note for note in cycle.notes)
+
+
+@pytest.mark.parametrize("sparsity", [0.3, 0.6])
+def test_the_model_and_the_zero_weight_energy_agree_on_pruned_layers(sparsity: float) -> None:
+    """The stated agreement of both ways to price fine-grained sparsity at 8 bits: 20 % of the MACs' energy."""
+    policy = {"layer": LayerTreatment(pruner="level", sparsity=sparsity)}
+    net = Network("one", (ConvLayer("layer", 32, 32, 16, 16, 3, 3, padding=1),), ((-1,),))
+    cycle, fast = (simulate(net, "paper", engine, policy=policy) for engine in ("cycle", "analytic"))
+    dense = simulate(net, "paper")
+    assert _mac_energy(cycle) < _mac_energy(dense)
+    assert _mac_energy(cycle) == pytest.approx(_mac_energy(fast), rel=0.2)
+
+
+def test_a_dead_layer_pays_the_clock_alone() -> None:
+    weights = {"stem": np.zeros((8, 3, 3, 3), np.float32)}
+    run = simulate(_network(), "paper", "cycle", weights=weights, layer="stem", costs="7nm")
+    clock_pj = run.pricer.mac.clock_fj(8, 8) * run.macs / 1000
+    assert clock_pj <= _mac_energy(run) < 1.5 * clock_pj
+
+
+def test_streams_are_those_of_a_pe() -> None:
+    layer = ConvLayer("row", 2, 3, 1, 9, 1, 3, stride=(1, 2), padding=(0, 1))
+    mapping = hwsim.Mapping(m=3, n=1, e=1, f=5, p=3, q=2, r=1, t=1)
+    rng = np.random.default_rng(0)
+    ifmap, filters = draw_ifmap(layer, 8, rng), draw_filters(layer, 8, 0.0, rng)
+    stream = operand_stream(lower_layer(layer), mapping.lowered(), (ifmap, filters), rng)
+    expected = []
+    for column in range(layer.out_width):
+        psums = [0, 0, 0]
+        for channel in range(2):
+            for tap in range(3):
+                x = 2 * column + tap - 1
+                word = int(ifmap[0, channel, 0, x]) if 0 <= x < 9 else 0
+                for one in range(3):
+                    weight = int(filters[one, channel, 0, tap])
+                    expected.append((weight, word, psums[one]))
+                    psums[one] += weight * word
+    assert list(zip(*(part.tolist() for part in stream), strict=True)) == expected
+
+
+def test_gated_macs_read_no_filter_word_and_cost_nothing_as_a_unit() -> None:
+    net = Network("one", (ConvLayer("layer", 8, 8, 8, 8, 3, 3),), ((-1,),))
+    gating = simulate(net, "eyeriss-v1", "cycle").runs[0]
+    plain_tile = hwsim.accelerator("eyeriss-v1").model_copy(update={"zero_gating": False})
+    plain = simulate(net, plain_tile, "cycle").runs[0]
+    gated = round(gating.layer.macs * (gating.operands.zero_ifmap or 0))
+    assert plain.cost.breakdown_pj["mac"] - gating.cost.breakdown_pj["mac"] == pytest.approx(gated)
+    assert plain.cost.breakdown_pj["rf"] - gating.cost.breakdown_pj["rf"] == pytest.approx(gated)
 
 
 def test_given_weights_are_run() -> None:
