@@ -111,15 +111,17 @@ def timeline(
     burst, latency, two_ifmaps, two_psums = setup
     dram = np.zeros(3, np.int64)
     count = passes.shape[0]
-    now, handing, slot, ahead = 0, 0, 0, -1
+    now, handing, slot, leaves, ahead = 0, 0, 0, 0, -1
     leaving = 0
     for i in range(count):
         kind = passes[i, 0]
         compute, bus, fill, load, hand_out, hand_in = durations[kind]
         filters_there = now
         if passes[i, 1] > 0:
-            _until(dram, slot)
-            dram[0] += _occupied(passes[i, 1], tl.word_bits, burst, bits_per_cycle)
+            # the GLB's filter words are a queue: the next ones follow as these leave for the PEs, never overtaking them
+            busy = _occupied(passes[i, 1], tl.word_bits, burst, bits_per_cycle)
+            _until(dram, slot + max(0, leaves - busy))
+            dram[0] += busy
             filters_there = dram[0] + latency
         if passes[i, 1] < 0:
             load = 0
@@ -136,7 +138,7 @@ def timeline(
         out[4 if load >= handing + hand_in else 5] += switch
         ready = max(now + handing + hand_in, max(now, filters_there) + load)
         out[6] += ready - now - switch
-        slot = max(now, filters_there) + load
+        slot, leaves = max(now, filters_there), load
         ifmap_there = ready
         if passes[i, 2] > 0:
             if ahead != i:
