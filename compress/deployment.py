@@ -55,11 +55,12 @@ class WeightCodes:
 @dataclass(frozen=True, eq=False)
 class CompressedLayer:
     """What a policy made of one layer: its weight float32 in the dense shape, zero where pruned; the filters that stay,
-    bool[M]; and its bits."""
+    bool[M]; its bits and those of its ifmap (None: the same)."""
 
     weight: Tensor
     filters: Mask
     bits: int
+    ifmap_bits: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +98,8 @@ def deploy(
         if place.bn is not None and is_foldable(graph, place.bn):
             _remove_norm(module, place.bn)
         codes[place.name] = _encode(module, place, bits, gain, bias)
-        _round_ifmap(module, place, activation_affine(ranges[place.name], bits))
+        ifmap_bits = layers[place.name].ifmap_bits or bits
+        _round_ifmap(module, place, activation_affine(ranges[place.name], ifmap_bits))
     module.graph.eliminate_dead_code()
     module.delete_all_unused_submodules()
     module.recompile()

@@ -90,12 +90,12 @@ class EnergyModel:
     def _simulated(self, compression: Compression, layer: CompressibleLayer, index: int) -> _LayerPrice:
         inputs = int(compression.live_channels(index).sum())
         outputs = int(compression.live_filters(index).sum())
-        bits, zeros = compression.policies[index].bits, compression.zero_fraction(index)
-        key = (layer.name, inputs, outputs, bits, zeros)
+        policy, zeros = compression.policies[index], compression.zero_fraction(index)
+        key = (layer.name, inputs, outputs, policy.bits, policy.input_bits, zeros)
         if key not in self._prices:
             # a layer whose channels all went keeps one in the smaller network, and so in its price
             shape = layer.hwsim_layer(max(inputs, layer.groups if not layer.depthwise else 1), max(outputs, 1))
-            self._prices[key] = _price(self.pricer.price(shape, bits, bits, zero_weight=zeros))
+            self._prices[key] = _price(self.pricer.price(shape, policy.bits, policy.input_bits, zero_weight=zeros))
         return self._prices[key]
 
     def _coefficients(self, compression: Compression, layer: CompressibleLayer, index: int) -> _LayerPrice:
@@ -106,11 +106,11 @@ class EnergyModel:
         paper's model knows single layers.
         """
         table = self.pricer.mac_table
-        bits = compression.policies[index].bits
+        policy = compression.policies[index]
         left = float(compression.filters(index).mean()) * float(compression.layers[index].channel_mask.mean())
         fine = compression.zero_fraction(index)
         cost = self._dense(layer)
-        r_q = min(1.0, table.mac_energy_fj(bits, bits) / table.mac_energy_fj(MAX_BITS, MAX_BITS))
+        r_q = min(1.0, table.mac_energy_fj(policy.bits, policy.input_bits) / table.mac_energy_fj(MAX_BITS, MAX_BITS))
         r_mem, r_pruned, r_unpruned = left, left * table.p_fg * fine, left * (1.0 - fine) * r_q
         compute_pj = cost.breakdown_pj["mac"]
         memory_pj = cost.energy_pj - compute_pj

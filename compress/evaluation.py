@@ -234,7 +234,8 @@ class Evaluator:
     def _layer_signature(self, index: int) -> tuple[object, ...]:
         compression = self.compression
         # the object, not its id: an id may be used again once the object is gone
-        return (compression.layers[index], compression.filters(index).tobytes(), compression.policies[index].bits)
+        policy = compression.policies[index]
+        return (compression.layers[index], compression.filters(index).tobytes(), policy.bits, policy.input_bits)
 
     def _layer_site(self, index: int) -> Callable[[Tensor], Tensor]:
         layer = self.graph.layers[index]
@@ -257,7 +258,7 @@ class Evaluator:
         layer = self.graph.layers[index]
         policy, filters = self.compression.policies[index], self.compression.filters(index)
         weight = self.compression.masked_weight(index)
-        inputs = activation_affine(self.calibration.ranges[layer.name], policy.bits)
+        inputs = activation_affine(self.calibration.ranges[layer.name], policy.input_bits)
         weights = weight_affine(weight, policy.bits)
         gain, bias = folded_affine(self.graph, self.model, layer)
         kept = torch.from_numpy(filters)

@@ -67,7 +67,12 @@ def deploy_policy(
     policy.check_names(names)
     compression = Compressor(graph, calibration, seed).derive([policy.layer(name) for name in names])
     layers = {
-        name: CompressedLayer(compression.masked_weight(at), compression.filters(at), compression.policies[at].bits)
+        name: CompressedLayer(
+            compression.masked_weight(at),
+            compression.filters(at),
+            compression.policies[at].bits,
+            compression.policies[at].input_bits,
+        )
         for at, name in enumerate(names)
     }
     return deploy(graph, model, layers, calibration.ranges, multiple)

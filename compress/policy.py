@@ -20,6 +20,7 @@ NO_PRUNER = "none"
 class LayerPolicy:
     """One layer's compression: which pruner, its target sparsity in [0, 1], bits of weights and activations alike.
 
+    `activation_bits` is for methods that part the two (HAQ, ASQJ, joint); None means that `bits` holds for both.
     `realised_sparsity` is what the pruner reached, filled in by an evaluation; None before.
     Raises InputError for an unknown pruner, a sparsity outside [0, 1], bits outside 2..8.
     """
@@ -28,6 +29,7 @@ class LayerPolicy:
     sparsity: float = 0.0
     bits: int = MAX_BITS
     realised_sparsity: float | None = None
+    activation_bits: int | None = None
 
     def __post_init__(self) -> None:
         from compress.pruning import PRUNERS  # the registry imports this module's siblings
@@ -38,6 +40,8 @@ class LayerPolicy:
         if self.realised_sparsity is not None:
             _check_fraction("realised_sparsity", self.realised_sparsity)
         check_bits(self.bits)
+        if self.activation_bits is not None:
+            check_bits(self.activation_bits, "activation_bits")
 
     @property
     def prunes(self) -> bool:
@@ -45,9 +49,15 @@ class LayerPolicy:
         return self.pruner != NO_PRUNER and self.sparsity > 0
 
     @property
-    def action(self) -> tuple[str, float, int]:
+    def input_bits(self) -> int:
+        """Bits of the layer's ifmap."""
+        return self.bits if self.activation_bits is None else self.activation_bits
+
+    @property
+    def action(self) -> tuple[str, float, int, int]:
         """What was decided, without what came of it: the key under which equal actions are equal."""
-        return (self.pruner, self.sparsity, self.bits) if self.prunes else (NO_PRUNER, 0.0, self.bits)
+        pruned = (self.pruner, self.sparsity) if self.prunes else (NO_PRUNER, 0.0)
+        return (*pruned, self.bits, self.input_bits)
 
 
 def check_bits(bits: int, where: str = "bits") -> int:
@@ -103,6 +113,8 @@ class Policy:
                 "sparsity": layer.sparsity,
                 "realised_sparsity": layer.realised_sparsity,
                 "bits": layer.bits,
+                # only where it says something, so that files of the other methods stay as promised
+                **({} if layer.activation_bits is None else {"activation_bits": layer.activation_bits}),
             }
             for name, layer in self.layers.items()
         }
@@ -132,7 +144,7 @@ def parse_policy(content: Any, source: str = "the policy") -> Policy:
 
 
 def _parse_layer(entry: Any, where: str) -> LayerPolicy:
-    allowed = ("pruner", "sparsity", "realised_sparsity", "bits")
+    allowed = ("pruner", "sparsity", "realised_sparsity", "bits", "activation_bits")
     if not isinstance(entry, dict):
         raise InputError(f"{where} must be a table with {', '.join(allowed)}")
     for key in entry:
@@ -144,6 +156,7 @@ def _parse_layer(entry: Any, where: str) -> LayerPolicy:
             sparsity=entry.get("sparsity", 0.0),
             bits=entry.get("bits", MAX_BITS),
             realised_sparsity=entry.get("realised_sparsity"),
+            activation_bits=entry.get("activation_bits"),
         )
     except InputError as error:
         raise InputError(f"{where}: {error}") from None

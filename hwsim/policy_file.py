@@ -34,6 +34,7 @@ class LayerTreatment(BaseModel):
     sparsity: float = Field(default=0.0, ge=0, le=1)
     realised_sparsity: float | None = Field(default=None, ge=0, le=1)
     bits: int = Field(default=8, ge=1)
+    activation_bits: int | None = Field(default=None, ge=1)
     in_channels: int | None = Field(default=None, ge=1)
     out_channels: int | None = Field(default=None, ge=1)
 
@@ -45,10 +46,10 @@ class LayerTreatment(BaseModel):
 
 @dataclass(frozen=True)
 class Treated:
-    """A network after a policy: shapes that are left, and bits and the share of zero weights of each layer."""
+    """A network after a policy: what is left, and each layer's (weight, activation) bits and share of zero weights."""
 
     network: Network
-    bits: tuple[int | None, ...]
+    bits: tuple[tuple[int, int] | None, ...]
     zero_weight: tuple[float, ...]
 
 
@@ -85,13 +86,13 @@ def apply_policy(network: Network, policy: dict[str, LayerTreatment]) -> Treated
         if name not in computing:
             raise unknown_name(f"layer of {network.name} in the policy", name, computing)
     layers: list[Layer] = []
-    bits: list[int | None] = []
+    bits: list[tuple[int, int] | None] = []
     zero_weight: list[float] = []
     for layer, producers in zip(network.layers, network.inputs, strict=True):
         treatment = policy.get(layer.name)
         arriving = _arriving(network, layers, producers)
         layers.append(_shrink(layer, treatment, arriving))
-        bits.append(treatment.bits if treatment else None)
+        bits.append((treatment.bits, treatment.activation_bits or treatment.bits) if treatment else None)
         fine = treatment is not None and (treatment.pruner or "none") in WEIGHT_PRUNERS
         zero_weight.append(treatment.removed if treatment and fine else 0.0)
     return Treated(Network(network.name, tuple(layers), network.inputs), tuple(bits), tuple(zero_weight))

@@ -233,14 +233,14 @@ def _run_layers(
 ) -> list[LayerRun]:
     full = pricer.tile.word_bits
     runs = []
-    for one, width, zero_weight in zip(treated.network.layers, treated.bits, treated.zero_weight, strict=True):
-        width = width or bits or full
-        if width > full:
+    for one, widths, zero_weight in zip(treated.network.layers, treated.bits, treated.zero_weight, strict=True):
+        widths = widths or (bits or full, bits or full)
+        if max(widths) > full:
             raise InputError(
-                f"layer '{one.name}': {width} bits do not fit the {full}-bit datapath of '{pricer.tile.name}'"
+                f"layer '{one.name}': {max(widths)} bits do not fit the {full}-bit datapath of '{pricer.tile.name}'"
             )
         # pooling and elementwise layers move words of the datapath's width
-        pair = (width, width) if isinstance(one, ConvLayer) else (full, full)
+        pair = widths if isinstance(one, ConvLayer) else (full, full)
         runs.append(engine.run(one, pair, zero_weight, mappings.get(one.name)))
     return runs
 
