@@ -1,10 +1,9 @@
-"""HAQ: one precision a layer by DDPG, cut back to a budget of the accelerator's energy after each episode's choices.
+"""HAQ: weight and activation bits of each layer by DDPG, cut back to a budget after each episode's choices.
 
-Source: Wang et al., "HAQ: Hardware-Aware Automated Quantization with Mixed Precision", CVPR 2019, sections 3.1 to
-3.4: first and last layer stay at 8 bits; over budget, bits are taken one by one, layer after layer, from the last layer
-backwards; the reward is 0.1 * (accuracy - accuracy of the original). Readings: weights and activations of a layer
-share one width, as all policies here (Balaskas et al., section 4.1), so HAQ's two steps a layer are one; the budget
-is bisected over the search so that the accuracy budget is met; no fine-tuning between the episodes.
+Source: Wang et al., "HAQ: Hardware-Aware Automated Quantization with Mixed Precision", CVPR 2019, sections 3.1 to 3.4:
+two steps a layer, first and last layer at 8 bits; over budget, bits are taken one by one from the last layer backwards;
+the reward is 0.1 * (accuracy - accuracy of the original). Readings: the budget is of the search's metric on the tile,
+bisected over the search so that the accuracy budget is met; no fine-tuning between the episodes.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from compress.policy import MAX_BITS, LayerPolicy
 from compress.problem import SearchProblem
 
 REWARD_SCALE = 0.1
-_REDUCED, _PREVIOUS = 11, 13
+_REDUCED, _ACTIVATIONS, _PREVIOUS = 11, 12, 13
 
 
 class HAQ:
@@ -48,19 +47,17 @@ class HAQ:
 
     def run_episode(self, episode: int) -> EpisodeOutcome:
         """Choose all precisions, cut them back to the budget, then measure the network once."""
-        actions = self._problem.actions
         bits: list[int] = []
-        previous = 1.0
-        for index in range(self._problem.depth):
-            if index in self._fixed:
+        for step in range(2 * self._problem.depth):
+            if step // 2 in self._fixed:
                 bits.append(MAX_BITS)
                 continue
-            state = self._state(index, bits, previous)
-            previous = self._agent.act(state, episode)
-            bits.append(actions.bits(previous))
-            self._agent.took(state, previous)
+            state = self._state(step, bits)
+            action = self._agent.act(state, episode)
+            bits.append(self._problem.actions.bits(action))
+            self._agent.took(state, action)
         bits = self.within_budget(bits, self._ladder.share)
-        candidate = self._problem.measure([LayerPolicy(bits=width) for width in bits], episode)
+        candidate = self._problem.measure(_choices(bits), episode)
         reward = -REWARD_SCALE * candidate.loss_pct
         figures = self._agent.finish(episode, reward, episode / self._budget.episodes)
         figures["budget"] = self._ladder.share
@@ -68,7 +65,8 @@ class HAQ:
         return EpisodeOutcome((candidate,), candidate, figures)
 
     def within_budget(self, bits: list[int], share: float) -> list[int]:
-        """Return the precisions lowered, from the last layer backwards in rounds, until the metric meets its share."""
+        """Return [weights, activations] of each layer in turn, lowered from the last backwards until the share is
+        met."""
         lowered, lowest = list(bits), self._lowest()
         while self._price(lowered) > share and lowered != lowest:
             for index in reversed(range(len(lowered))):
@@ -80,16 +78,17 @@ class HAQ:
 
     def _lowest(self) -> list[int]:
         lowest = self._problem.actions.min_bits
-        return [MAX_BITS if index in self._fixed else lowest for index in range(self._problem.depth)]
+        return [MAX_BITS if step // 2 in self._fixed else lowest for step in range(2 * self._problem.depth)]
 
     def _price(self, bits: list[int]) -> float:
-        return self._problem.price([LayerPolicy(bits=width) for width in bits])
+        return self._problem.price(_choices(bits))
 
-    def _state(self, index: int, bits: list[int], previous: float) -> NDArray[np.float32]:
-        state: NDArray[np.float32] = self._static[index].copy()
-        saved = 1.0 - np.array(bits, dtype=float) / MAX_BITS
-        state[_REDUCED] = float(self._energy[:index] @ saved) if bits else 0.0
-        state[_PREVIOUS] = previous
+    def _state(self, step: int, bits: list[int]) -> NDArray[np.float32]:
+        state: NDArray[np.float32] = self._static[step // 2].copy()
+        chosen = np.array(bits, dtype=float) / MAX_BITS
+        state[_REDUCED] = float(np.repeat(self._energy, 2)[:step] @ (1.0 - chosen)) / 2.0 if bits else 0.0
+        state[_ACTIVATIONS] = float(step % 2)
+        state[_PREVIOUS] = chosen[-1] if bits else 1.0
         return state
 
     def state(self) -> dict[str, Any]:
@@ -100,3 +99,9 @@ class HAQ:
         """Continue from what `state` returned."""
         self._agent.load(state["agent"])
         self._ladder.load(state["ladder"])
+
+
+def _choices(bits: list[int]) -> list[LayerPolicy]:
+    return [
+        LayerPolicy(bits=weights, activation_bits=acts) for weights, acts in zip(bits[::2], bits[1::2], strict=True)
+    ]

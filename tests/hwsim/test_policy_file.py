@@ -22,7 +22,7 @@ def test_single_weights_leave_the_shape() -> None:
     policy = {"features.0": LayerTreatment(pruner="level", sparsity=0.5, realised_sparsity=0.4, bits=6)}
     treated = apply_policy(net, policy)
     assert treated.network.layers == net.layers
-    assert (treated.bits[0], treated.zero_weight[0]) == (6, 0.4)
+    assert (treated.bits[0], treated.zero_weight[0]) == ((6, 6), 0.4)
     assert set(treated.bits[1:]) == {None}
     assert set(treated.zero_weight[1:]) == {0.0}
 

@@ -81,8 +81,10 @@ class ToyOracle:
     def _measure(self, choices: list[LayerPolicy]) -> ToyMeasurement:
         energy, loss = 0.0, 0.0
         for layer, choice, tolerance, bits in zip(self.layers, choices, self.tolerance, self.bits, strict=True):
-            energy += layer.energy_pj * (1.0 - choice.sparsity) * (0.4 + 0.6 * choice.bits / 8)
-            loss += 40.0 * max(choice.sparsity - tolerance, 0.0) + 3.0 * max(int(bits) - choice.bits, 0)
+            energy += layer.energy_pj * (1.0 - choice.sparsity) * (0.4 + 0.3 * (choice.bits + choice.input_bits) / 8)
+            loss += 40.0 * max(choice.sparsity - tolerance, 0.0) + 1.5 * sum(
+                max(int(bits) - width, 0) for width in (choice.bits, choice.input_bits)
+            )
             loss += 5.0 * choice.sparsity * (choice.pruner != self.pruner)
         accuracy = max(95.0 - loss, 10.0)
         return ToyMeasurement(accuracy, 95.0 - accuracy, energy, energy / 1000.0)

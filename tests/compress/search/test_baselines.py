@@ -107,16 +107,17 @@ def test_amc_keeps_the_budget_reachable_and_rounds_channels(toy_oracle) -> None:
 def test_haq_cuts_back_from_the_last_layer_and_leaves_the_ends_at_8_bits(toy_oracle) -> None:
     problem = _problem(toy_oracle)
     haq = HAQ(problem, SearchBudget(10, DEPTH), TerminalSpec(), 0)
-    full = [8] * DEPTH
+    full = [8] * (2 * DEPTH)
     assert haq.within_budget(full, 1.0) == full
     just_below = haq.within_budget(full, 0.999999)
-    assert just_below == [8, 8, 7, 8]
+    assert just_below == [8, 8, 8, 8, 8, 7, 8, 8]
     lowest = haq.within_budget(full, 0.0)
-    assert lowest == [8, 2, 2, 8]
+    assert lowest == [8, 8, 2, 2, 2, 2, 8, 8]
     for share in (0.95, 0.9, 0.85, 0.8):
         bits = haq.within_budget(full, share)
-        assert problem.price([LayerPolicy(bits=width) for width in bits]) <= share
-        assert max(bits[1:-1]) - min(bits[1:-1]) <= 1  # in rounds, not one layer to its end
+        choices = [LayerPolicy(bits=w, activation_bits=a) for w, a in zip(bits[::2], bits[1::2], strict=True)]
+        assert problem.price(choices) <= share
+        assert max(bits[2:-2]) - min(bits[2:-2]) <= 1  # in rounds, not one layer to its end
 
 
 def test_the_ladder_bisects_towards_the_tightest_budget_that_is_met() -> None:
