@@ -12,6 +12,7 @@ from characterize.lowering import LoweredNetlist, collect, lower
 from characterize.mac_interface import MacInterface, Role
 from characterize.measurement import StreamSimulator
 from characterize.netlist import Netlist, netlist_from_verilog
+from characterize.netlist_check import check_netlist
 from characterize.port_drive import PortDrive
 from characterize.simulation import TimedSimulator, ZeroDelaySimulator
 from characterize.spec import ActivityKind
@@ -44,14 +45,18 @@ def map_mac(
     period_ps: float,
     wire_load_ff: float = 0.0,
 ) -> MappedMac:
-    """Synthesize a MAC and lower its netlist; raises InputError for what the tools or the library refuse.
+    """Synthesize a MAC, check and lower its netlist.
 
+    Raises InputError for what the tools or the library refuse, RunError, with a counterexample, for a netlist that does
+    not compute what the interface says.
     A user's own MAC comes with the roles of ports that the user named instead of an interface: the rest is discovered.
     `wire_load_ff` is added for each pin on a net.
     """
     synthesis = synthesize(design, library, period_ps)
     netlist = netlist_from_verilog(synthesis.verilog, library)
-    if not isinstance(interface, MacInterface):
+    if isinstance(interface, MacInterface):
+        check_netlist(netlist, interface)
+    else:  # what is discovered has been compared with the netlist
         interface = discover_interface(netlist, interface)
     return MappedMac(design, interface, synthesis, netlist, *lower_mac(netlist, interface, period_ps, wire_load_ff))
 

@@ -116,7 +116,9 @@ def _simulate(netlist: Netlist, ports: Mapping[Role, str], reset_high: bool, con
     stimulus = {ports[Role.WEIGHT]: weight, ports[Role.ACTIVATION]: activation}
     psum = np.zeros(shape, np.int64)
     if Role.PSUM_IN in ports:
-        psum = stimulus[ports[Role.PSUM_IN]] = draw(Role.PSUM_IN)
+        # in the middle half of its range, where a MAC that saturates does not yet
+        bits = len(netlist.ports[ports[Role.PSUM_IN]].nets)
+        psum = stimulus[ports[Role.PSUM_IN]] = (draw(Role.PSUM_IN) >> 1) - (1 << bits - 2)
     if Role.RESET in ports:
         reset = np.full(shape, int(not reset_high), np.int64)
         reset[:_RESET_CYCLES] = int(reset_high)

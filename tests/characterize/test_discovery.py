@@ -184,3 +184,17 @@ def test_implicit_nets_and_initial_values_are_legal_verilog(tmp_path: Path) -> N
     synthesis = synthesize(Design((file,), "mine", {}), library, 1000.0)
     assert any("'go' is declared implicitly" in note for note in synthesis.notes)
     assert discover_interface(netlist_from_verilog(synthesis.verilog, library), {}).reset_active_high
+
+
+def test_a_saturating_mac_is_a_mac(tmp_path: Path) -> None:
+    found = discover(
+        tmp_path,
+        """
+module mine(input clk, input signed [3:0] weight, input signed [3:0] activation, input signed [11:0] psum_in,
+            output reg signed [11:0] psum_out);
+  wire signed [12:0] sum = psum_in + weight * activation;
+  always @(posedge clk) psum_out <= sum > 2047 ? 2047 : sum < -2048 ? -2048 : sum;
+endmodule
+""",
+    )
+    assert (found.weight_delay, found.psum_delay, found.accumulates) == (0, 0, False)
