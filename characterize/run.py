@@ -16,13 +16,14 @@ from characterize.macro_model import applicable, fit_transition_model
 from characterize.measurement import MAX_BATCHES, Campaign, Case, Measurement
 from characterize.multiplier import DEFAULT_MULTIPLIER, mac_design
 from characterize.provenance import file_hashes, spec_json, text_hash, versions
-from characterize.spec import Accounting, ActivityKind, Dataflow, RunSpec
+from characterize.spec import MAX_BITS, Accounting, ActivityKind, Dataflow, RunSpec
 from characterize.stimulus import StreamGenerator, stream_generator
 from characterize.synthesis import Design
 from characterize.technology import load_library
 from characterize.timing import static_timing
 from characterize.weight_energy import energy_by_weight_fj
 from hwsim.energy_table import MacEnergyTable
+from hwsim.errors import InputError
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage, steps done and steps in all."""
@@ -47,6 +48,7 @@ def characterize(spec: RunSpec, progress: Progress = lambda stage, done, total: 
     progress("synthesis", 0, 1)
     mac = map_mac(design, known, library, spec.period_ps, spec.wire_load_ff)
     interface = mac.interface
+    check_widths(interface)
     generator = run_generator(spec, interface)
     campaign = Campaign(
         simulator=mac.simulator(spec.activity),
@@ -77,6 +79,16 @@ def resolve_design(spec: RunSpec) -> tuple[Design, MacInterface | dict[str, str]
     if spec.rtl and spec.top:
         return Design(spec.rtl, spec.top, dict(spec.parameters)), dict(spec.ports)
     return mac_design(spec.multiplier or DEFAULT_MULTIPLIER)
+
+
+def check_widths(interface: MacInterface) -> None:
+    """Refuse a MAC whose operands are too narrow for the 8/8 reference that every figure relates to."""
+    for operand, bits in (("weight", interface.weight_bits), ("activation", interface.activation_bits)):
+        if bits < MAX_BITS:
+            raise InputError(
+                f"the MAC's {operand} port has {bits} bits; R_Q and P_FG relate to {MAX_BITS}/{MAX_BITS}, so give it"
+                f" at least {MAX_BITS} (with --parameter, where the width is one)"
+            )
 
 
 def run_generator(spec: RunSpec, interface: MacInterface) -> StreamGenerator:

@@ -9,13 +9,16 @@ from datetime import datetime, timezone
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from characterize.energy_results import REFERENCE
 from characterize.run import RunOutcome
 from characterize.spec import RunSpec
 from hwsim.energy_table import MacEnergyTable
 from hwsim.files import write_bytes, write_json, write_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TABLE_FILE = "mac_energy.json"
 NETLIST_FILE = "netlist.v"
@@ -37,8 +40,7 @@ def write_run(outcome: RunOutcome, spec: RunSpec, folder: Path, wall_s: float) -
         "wall_s": round(wall_s, 3),
     }
     write_json(folder / "run.json", record)
-    if find_spec("characterize.plots"):
-        write_plots(outcome, folder)
+    write_plots(outcome, folder)
 
 
 def table_json(table: MacEnergyTable) -> dict[str, Any]:
@@ -63,8 +65,7 @@ def table_csv(table: MacEnergyTable) -> str:
 
 def weight_csv(table: MacEnergyTable) -> str:
     """Return one line a weight value: the energy of a MAC while that weight is held."""
-    by_weight: dict[int, float] = (table.model_extra or {})["energy_by_weight_fj"]
-    lines = [f"{value},{energy_fj:.4f}" for value, energy_fj in by_weight.items()]
+    lines = [f"{value},{energy_fj:.4f}" for value, energy_fj in weight_energies(table).items()]
     return "\n".join(["weight,energy_fj", *lines]) + "\n"
 
 
@@ -77,12 +78,35 @@ def activity_saif(outcome: RunOutcome) -> str:
 
 def write_plots(outcome: RunOutcome, folder: Path) -> None:
     """Draw energy against precision, the breakdown, and energy by weight value, as SVG and PNG."""
-    plots = import_module("characterize.plots")
+    from characterize.plots import FORMATS, breakdown_figure, numeric_parts, precision_figure, render
+
     table = outcome.table
     figures = {
-        "energy_by_precision": plots.precision_figure({table.multiplier: table}),
-        "breakdown": plots.breakdown_figure({table.multiplier: plots.numeric_parts(table.breakdown_fj)}),
+        "energy_by_precision": precision_figure({table.multiplier: table}),
+        "breakdown": breakdown_figure({table.multiplier: numeric_parts(table.breakdown_fj)}),
     }
+    if weight_energies(table):
+        figures["energy_by_weight"] = weight_figure(table)
     for name, figure in figures.items():
-        for kind in plots.FORMATS:
-            write_bytes(folder / f"{name}.{kind}", plots.render(figure, kind))
+        for kind in FORMATS:
+            write_bytes(folder / f"{name}.{kind}", render(figure, kind))
+
+
+def weight_energies(table: MacEnergyTable) -> dict[int, float]:
+    """Return weight value to energy per MAC, fJ, with that weight held."""
+    return dict((table.model_extra or {}).get("energy_by_weight_fj", {}))
+
+
+def weight_figure(table: MacEnergyTable) -> Figure:
+    """Draw the energy of a MAC against the value of the weight that it holds."""
+    from matplotlib.figure import Figure
+
+    by_weight = weight_energies(table)
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(list(by_weight), list(by_weight.values()), linewidth=0.8, marker=".", markersize=3)
+    axes.set_xlabel("value of the weight, held; activations stream")
+    axes.set_ylabel(f"energy of one MAC, fJ ({table.accounting})")
+    axes.set_title(table.multiplier, fontsize=10)
+    axes.grid(alpha=0.3)
+    return figure

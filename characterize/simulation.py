@@ -100,6 +100,7 @@ class ZeroDelaySimulator:
         word[: self.lowered.nets] = np.where(self.start == 1, np.uint64(2**64 - 1), np.uint64(0))
         toggles = np.zeros(self.lowered.nets, np.int64)
         high = np.zeros(self.lowered.nets, np.int64)
+        both_high = np.zeros(arrays.ff_output.size, np.int64)
         simulate_zero_delay(
             self.tape,
             arrays.ff_data,
@@ -111,24 +112,24 @@ class ZeroDelaySimulator:
             word,
             toggles,
             high,
+            both_high,
         )
         cycles = (steps - WARM_UP) * LANES
         energy = np.zeros((1, 1, len(GROUPS)), np.int64)
         energy[0, 0] = np.rint((toggles @ self.toggle_zj) / cycles).astype(np.int64)
-        energy[0, 0, 0] = self._clock_zj(high, toggles, cycles)
+        energy[0, 0, 0] = self._clock_zj(high / cycles, both_high / cycles)
         period = int(arrays.period_fs[0])
         return SimulatedStreams(
             energy, Activity(self.lowered.net_names, toggles, high * period, cycles, period, self.source)
         )
 
-    def _clock_zj(self, high: NDArray[np.int64], toggles: NDArray[np.int64], cycles: int) -> int:
-        """Mean clock energy of a cycle; data and output levels are taken as independent."""
+    def _clock_zj(self, high: NDArray[np.float64], both: NDArray[np.float64]) -> int:
+        """Mean clock energy of a cycle from the share of cycles that nets, and data and output together, are high."""
         arrays = self.lowered.arrays
-        share = high / cycles
-        data, output = share[arrays.ff_data], share[arrays.ff_output]
+        data, output = high[arrays.ff_data], high[arrays.ff_output]
         rise = arrays.ff_clock_rise_zj[:, 0] * (1 - output) + arrays.ff_clock_rise_zj[:, 1] * output
-        weights = np.stack([(1 - data) * (1 - output), (1 - data) * output, data * (1 - output), data * output], 1)
-        fall = (weights * arrays.ff_clock_fall_zj.reshape(-1, 4)).sum(1)
+        states = np.stack([1 - data - output + both, output - both, data - both, both], 1)
+        fall = (states * arrays.ff_clock_fall_zj.reshape(-1, 4)).sum(1)
         return int(np.rint((rise + fall).sum()))
 
 

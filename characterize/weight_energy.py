@@ -20,8 +20,8 @@ def energy_by_weight_fj(campaign: Campaign, values: Sequence[int]) -> dict[int, 
     between values are those of the weight alone.
     """
     spec = replace(campaign.generator.spec, dataflow=Dataflow.WEIGHT_STATIONARY)
-    generator = replace(campaign.generator, spec=spec, weights_per_stream=12)
     size = campaign.simulator.streams_per_batch
+    generator = replace(campaign.generator, spec=spec, weights_per_stream=12 if size == 1 else 3)
     base = [generator.stream(index, MAX_BITS, MAX_BITS) for index in range(size)]
 
     def one(value: int) -> dict[str, float]:

@@ -58,13 +58,14 @@ def simulate_zero_delay(
     word: Any,
     toggles: Any,
     high_cycles: Any,
+    both_high: Any,
 ) -> None:
     """Simulate 64 streams with zero delay, counting settled levels only (no glitches).
 
     `stimulus: uint64[warm_up + cycles, inputs]`, bit s of a word is stream s; `word: uint64[slots]` holds the settled
     levels at the start (slots 0 and 1 are constant 0 and all ones) and is left at the end state; `toggles:
-    int64[nets]` and `high_cycles: int64[nets]` add up over streams and the cycles behind the warm-up. Energy per
-    cycle needs no more than these counts.
+    int64[nets]`, `high_cycles: int64[nets]` and `both_high: int64[flip-flops]` (data and output both high) add up over
+    streams and the cycles behind the warm-up. Energy per cycle needs no more than these counts.
     """
     nets = toggles.size
     before = np.empty(nets, np.uint64)
@@ -83,3 +84,5 @@ def simulate_zero_delay(
             for net in range(nets):
                 toggles[net] += ones(before[net] ^ word[net])
                 high_cycles[net] += ones(word[net])
+            for ff in range(ff_output.size):
+                both_high[ff] += ones(word[ff_data[ff]] & word[ff_output[ff]])

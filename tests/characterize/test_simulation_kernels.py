@@ -53,9 +53,11 @@ def test_zero_delay_kernel_equals_bitwise_twin(seed: int) -> None:
     for lane in range(64):
         packed |= lanes[lane].astype(np.uint64) << np.uint64(lane)
     toggles, high = np.zeros(nets, np.int64), np.zeros(nets, np.int64)
+    both = np.zeros(arrays.ff_output.size, np.int64)
     simulate_zero_delay(
-        tape, arrays.ff_data, arrays.ff_output, arrays.ff_invert, arrays.input_net, packed, 2, word, toggles, high
+        tape, arrays.ff_data, arrays.ff_output, arrays.ff_invert, arrays.input_net, packed, 2, word, toggles, high, both
     )
     expected = [twin.simulate_zero_delay(arrays, lanes[lane], 2, value) for lane in range(64)]
-    np.testing.assert_array_equal(toggles, sum(pair[0] for pair in expected))
-    np.testing.assert_array_equal(high, sum(pair[1] for pair in expected))
+    np.testing.assert_array_equal(toggles, sum(part[0] for part in expected))
+    np.testing.assert_array_equal(high, sum(part[1] for part in expected))
+    np.testing.assert_array_equal(both, sum(part[2] for part in expected))

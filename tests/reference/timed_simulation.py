@@ -106,11 +106,14 @@ def react(  # noqa: PLR0917
         heapq.heappush(queue, (due, net))
 
 
-def simulate_zero_delay(gates: Any, stimulus: Any, warm_up: int, value: Any) -> tuple[Any, Any]:
-    """One stream, `stimulus: uint8[steps, inputs]`; returns (toggles, cycles high) of every net behind the warm-up."""
+def simulate_zero_delay(gates: Any, stimulus: Any, warm_up: int, value: Any) -> tuple[Any, Any, Any]:
+    """One stream, `stimulus: uint8[steps, inputs]`; returns behind the warm-up (toggles, cycles high) of every net and
+    the cycles in which data and output of every flip-flop are both high.
+    """
     level = [int(v) for v in value]
     toggles = np.zeros(len(level), np.int64)
     high = np.zeros(len(level), np.int64)
+    both = np.zeros(gates.ff_output.size, np.int64)
     for step, inputs in enumerate(stimulus):
         before = list(level)
         data = [before[gates.ff_data[ff]] ^ int(gates.ff_invert[ff]) for ff in range(gates.ff_output.size)]
@@ -122,4 +125,5 @@ def simulate_zero_delay(gates: Any, stimulus: Any, warm_up: int, value: Any) -> 
         if step >= warm_up:
             toggles += np.array(before) != np.array(level)
             high += np.array(level)
-    return toggles, high
+            both += np.array(level)[gates.ff_data] & np.array(level)[gates.ff_output]
+    return toggles, high, both
