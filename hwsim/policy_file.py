@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hwsim.channel_groups import channel_groups, is_depthwise
 from hwsim.errors import InputError, unknown_name
 from hwsim.files import read_json
 from hwsim.layer import ConvLayer, ElementwiseLayer, Layer, PoolLayer
@@ -78,24 +79,46 @@ def apply_policy(network: Network, policy: dict[str, LayerTreatment]) -> Treated
     """Return what a policy leaves of a network.
 
     Where the policy states no channel counts they follow from the sparsities: a removed filter is a removed ifmap
-    channel of each reader, and feature maps that are added keep as many channels as the widest of them.
+    channel of each reader, and the first layer that removes filters decides for all whose ofmaps are added to its own;
+    filter pruning of a layer so decided sets single weights to zero, as in the compression layer.
     Raises InputError for a layer that the network does not have.
     """
     computing = [layer.name for layer in network.layers if isinstance(layer, ConvLayer)]
     for name in policy:
         if name not in computing:
             raise unknown_name(f"layer of {network.name} in the policy", name, computing)
+    groups = channel_groups(network)
+    deciders = _deciders(network, policy, groups)
     layers: list[Layer] = []
     bits: list[tuple[int, int] | None] = []
     zero_weight: list[float] = []
-    for layer, producers in zip(network.layers, network.inputs, strict=True):
+    for index, layer in enumerate(network.layers):
         treatment = policy.get(layer.name)
-        arriving = _arriving(network, layers, producers)
-        layers.append(_shrink(layer, treatment, arriving))
+        decider = deciders.get(groups[index])
+        kept = policy[network.layers[decider].name] if decider is not None else None
+        arriving = _arriving(network, layers, network.inputs[index])
+        layers.append(_shrink(layer, treatment, kept, arriving))
         bits.append((treatment.bits, treatment.activation_bits or treatment.bits) if treatment else None)
-        fine = treatment is not None and (treatment.pruner or "none") in WEIGHT_PRUNERS
-        zero_weight.append(treatment.removed if treatment and fine else 0.0)
+        zero_weight.append(_zero_share(treatment, decides=decider == index))
     return Treated(Network(network.name, tuple(layers), network.inputs), tuple(bits), tuple(zero_weight))
+
+
+def _deciders(network: Network, policy: dict[str, LayerTreatment], groups: tuple[int, ...]) -> dict[int, int]:
+    """Return the layer that decides which channels of its group go, by group."""
+    deciders: dict[int, int] = {}
+    for index, layer in enumerate(network.layers):
+        treatment = policy.get(layer.name)
+        if treatment and treatment.pruner in FILTER_PRUNERS and treatment.removed > 0 and not is_depthwise(layer):
+            deciders.setdefault(groups[index], index)
+    return deciders
+
+
+def _zero_share(treatment: LayerTreatment | None, *, decides: bool) -> float:
+    """Return the share of single weights set to zero; a filter pruner whose channels are decided falls back to that."""
+    if treatment is None or decides or treatment.pruner in CHANNEL_PRUNERS:
+        return 0.0
+    shaped = treatment.in_channels is not None or treatment.out_channels is not None
+    return 0.0 if shaped and treatment.pruner in FILTER_PRUNERS else treatment.removed
 
 
 def _arriving(network: Network, layers: list[Layer], producers: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -103,22 +126,24 @@ def _arriving(network: Network, layers: list[Layer], producers: tuple[int, ...])
     return [(output_shape(network.layers[i])[0], output_shape(layers[i])[0]) for i in producers if i != NETWORK_INPUT]
 
 
-def _shrink(layer: Layer, treatment: LayerTreatment | None, arriving: list[tuple[int, int]]) -> Layer:
+def _shrink(
+    layer: Layer, treatment: LayerTreatment | None, decided: LayerTreatment | None, arriving: list[tuple[int, int]]
+) -> Layer:
+    """Return the layer that is left; `decided` is the treatment that removes the filters of its channel group."""
     if isinstance(layer, ElementwiseLayer):
         widest = max(after for _, after in arriving) if arriving else layer.channels
         return replace(layer, channels=min(layer.channels, widest))
     before, after = (sum(column) for column in zip(*arriving, strict=True)) if arriving else (1, 1)
     if isinstance(layer, PoolLayer):
         return replace(layer, channels=_scaled(layer.channels, before, after))
-    in_channels = _scaled(layer.in_channels, before, after)
-    out_channels = layer.out_channels
-    if layer.groups > 1 and layer.groups == layer.in_channels == layer.out_channels:
+    in_channels, out_channels = _scaled(layer.in_channels, before, after), layer.out_channels
+    if is_depthwise(layer):
         return replace(layer, in_channels=in_channels, out_channels=in_channels, groups=in_channels)
+    if decided is not None:
+        out_channels = decided.out_channels or _kept(out_channels, decided.removed)
     if treatment is not None:
-        if treatment.pruner in CHANNEL_PRUNERS and treatment.in_channels is None:
+        if treatment.pruner in CHANNEL_PRUNERS:
             in_channels = min(in_channels, _kept(layer.in_channels, treatment.removed))
-        if treatment.pruner in FILTER_PRUNERS:
-            out_channels = _kept(layer.out_channels, treatment.removed)
         in_channels = treatment.in_channels or in_channels
         out_channels = treatment.out_channels or out_channels
     groups = layer.groups

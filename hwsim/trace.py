@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from hwsim.simulate import LayerRun, Run
+from hwsim.simulate import EngineName, LayerRun, Run
 from hwsim.vocabulary import Level
 
-LAYERS, ARRAY, DRAM = 1, 2, 3
-_TRACKS = {LAYERS: "layers", ARRAY: "PE array", DRAM: "DRAM"}
+LAYERS, ARRAY, DRAM, PASSES = 1, 2, 3, 4
+_TRACKS = {LAYERS: "layers", ARRAY: "PE array, time by cause", DRAM: "DRAM", PASSES: "PE array, first passes"}
+TRACED_PASSES = 64
+"""Passes of each layer that the cycle engine's trace shows one by one."""
+
+_PHASES = ("filters and psums in", "first window in", "MACs")
 _DRAM_LEVEL = list(Level).index(Level.DRAM)
 
 
@@ -19,7 +23,7 @@ def chrome_trace(run: Run) -> dict[str, Any]:
     """Return the trace of a run: layers one after the other, and within each the time by cause.
 
     The parts of a layer on the array's track are sums over all of its passes (how much, not when); DRAM's bar is the
-    time that its words occupy it.
+    time that its words occupy it. A run of the cycle engine also shows the first passes of each layer as they happened.
     """
     process = f"{run.network.name} on {run.tile.name}"
     events: list[dict[str, Any]] = [{"ph": "M", "pid": 1, "name": "process_name", "args": {"name": process}}]
@@ -30,6 +34,8 @@ def chrome_trace(run: Run) -> dict[str, Any]:
     start = 0
     for one in run.runs:
         events += _layer_events(run, one, start)
+        if run.engine is EngineName.CYCLE:
+            events += _pass_events(run, one, start)
         start += one.cost.cycles
     events.append(_counter(run, start, 0, 0.0))
     return {
@@ -67,6 +73,19 @@ def _layer_events(run: Run, one: LayerRun, start: int) -> list[dict[str, Any]]:
     if busy:
         events.append(_bar(run, DRAM, one.layer.name, (start, busy), {"words": words}))
     events.append(_counter(run, start, one.analysis.active_pes, one.analysis.utilization))
+    return events
+
+
+def _pass_events(run: Run, one: LayerRun, start: int) -> list[dict[str, Any]]:
+    from hwsim.cycle import run_cycles
+
+    _, timeline = run_cycles(one.layer, run.tile, one.analysis.mapping, events=TRACED_PASSES)
+    events = []
+    for number, moments in enumerate(timeline.events.tolist()):
+        for phase, begin, end in zip(_PHASES, moments, moments[1:4], strict=False):
+            if end > begin:
+                details = {"layer": one.layer.name, "pass": number, "cycles": end - begin}
+                events.append(_bar(run, PASSES, phase, (start + begin, end - begin), details))
     return events
 
 

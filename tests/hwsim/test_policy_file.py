@@ -59,11 +59,31 @@ def test_stated_channels_win() -> None:
     assert _conv(layers, "features.4").in_channels == 40
 
 
-def test_added_maps_keep_the_widest_and_depthwise_follows() -> None:
+def test_the_first_layer_decides_for_all_that_are_added() -> None:
+    policy = {
+        "layer1.0.conv2": LayerTreatment(pruner="l1_ranked", sparsity=0.5),
+        "layer1.1.conv2": LayerTreatment(pruner="l2_ranked", sparsity=0.75, realised_sparsity=0.7),
+    }
+    treated = apply_policy(network("resnet18-cifar"), policy)
+    layers = treated.network.layers
+    assert [_conv(layers, name).out_channels for name in ("conv1", "layer1.0.conv2", "layer1.1.conv2")] == [32] * 3
+    assert _conv(layers, "layer1.0.conv1").out_channels == 64, "inside the block nothing is added"
+    assert [_conv(layers, f"layer{name}").in_channels for name in ("1.1.conv1", "2.0.conv1", "2.0.downsample.0")] == [
+        32
+    ] * 3
+    shares = dict(zip((layer.name for layer in layers), treated.zero_weight, strict=True))
+    assert (shares["layer1.0.conv2"], shares["layer1.1.conv2"]) == (0.0, 0.7), "the second falls back to single weights"
+
+
+def test_a_shortcut_that_pads_keeps_the_widest() -> None:
     half = LayerTreatment(pruner="l1_ranked", sparsity=0.5)
-    treated = apply_policy(network("resnet18-cifar"), {"layer1.0.conv2": half})
-    index = treated.network.index("layer1.0.add")
-    assert output_shape(treated.network.layers[index])[0] == 64, "the shortcut keeps its channels"
+    treated = apply_policy(network("resnet20-cifar"), {"layer2.0.conv2": half})
+    index = treated.network.index("layer2.0.add")
+    assert output_shape(treated.network.layers[index])[0] == 16
+
+
+def test_depthwise_layers_follow() -> None:
+    half = LayerTreatment(pruner="l1_ranked", sparsity=0.5)
     mobile = apply_policy(network("mobilenet_v2"), {"features.2.conv.0.0": half}).network.layers
     depthwise = _conv(mobile, "features.2.conv.1.0")
     assert depthwise.in_channels == depthwise.out_channels == depthwise.groups == 48

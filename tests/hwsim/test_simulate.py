@@ -7,6 +7,7 @@ import json
 import pytest
 
 import hwsim
+from hwsim.calibration import calibrate
 from hwsim.errors import InputError
 from hwsim.policy_file import LayerTreatment
 from hwsim.pricing import BREAKDOWN
@@ -97,6 +98,14 @@ def test_uniform_five_bits_save_what_the_paper_prints() -> None:
     full = simulate("resnet18-cifar", costs="paper-fig2a")
     narrow = simulate("resnet18-cifar", costs="paper-fig2a", bits=5)
     assert 1 - narrow.energy_pj / full.energy_pj == pytest.approx(0.29, abs=5e-4)
+
+
+def test_the_shipped_factor_is_the_one_that_the_shipped_table_gives() -> None:
+    """`hwsim costs --calibrate --out hwsim/data/costs/paper-fig2a.toml` wrote it; run that after a new table."""
+    shipped, found = hwsim.load_costs("paper-fig2a"), calibrate("paper")
+    assert shipped.memory_scale == pytest.approx(found.factor, rel=1e-9)
+    assert shipped.mac_accounting == found.accounting
+    assert shipped.calibration["mac_ratio"] == pytest.approx(found.mac_ratio, rel=1e-9)
 
 
 def test_given_mappings_are_used_and_checked(run: hwsim.Run) -> None:

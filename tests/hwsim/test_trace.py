@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 
 from hwsim.cli import main
 from hwsim.simulate import simulate
-from hwsim.trace import ARRAY, DRAM, LAYERS, chrome_trace
+from hwsim.trace import ARRAY, DRAM, LAYERS, PASSES, chrome_trace
 
 
 @pytest.mark.parametrize("engine", ["analytic", "cycle"])
@@ -27,6 +28,11 @@ def test_bars_add_up(engine: str) -> None:
     assert end == pytest.approx(run.latency_ms * 1e3), "microseconds"
     assert sum(bar["args"]["cycles"] for bar in bars if bar["tid"] == ARRAY) == run.cycles
     assert all(bar["dur"] > 0 for bar in bars)
+    passes = [bar for bar in bars if bar["tid"] == PASSES]
+    assert bool(passes) == (engine == "cycle")
+    for earlier, later in pairwise(passes):
+        assert later["ts"] >= earlier["ts"] + earlier["dur"] * (1 - 1e-9), "the array does one thing at a time"
+    assert all(bar["ts"] + bar["dur"] <= end * (1 + 1e-9) for bar in passes)
     dram = sum(bar["args"]["words"] for bar in bars if bar["tid"] == DRAM)
     assert dram == run.accesses.words[0].sum()
 
