@@ -149,7 +149,8 @@ def mean_toggle_energies(lowered: LoweredNetlist) -> NDArray[np.float64]:
         energy[net, arrays.gate_group[gate]] = float(np.mean(found)) if found else 0.0
     idle = arrays.ff_clock_rise_zj.mean(1)
     energy[arrays.ff_output, 1] += arrays.ff_toggle_zj.mean(1) - idle
-    np.add.at(energy[:, 1], arrays.ff_data, arrays.ff_data_zj.mean(axis=(1, 2)))
+    # without delays all signals move right behind the edge, while the clock is high
+    np.add.at(energy[:, 1], arrays.ff_data, arrays.ff_data_zj[:, 1].mean(axis=1))
     energy[arrays.input_net, 2] += arrays.input_toggle_zj
     return energy
 
