@@ -13,6 +13,9 @@ from hwsim.errors import InputError
 NORMALIZED_MAC_PJ = 1.0
 """One full-precision MAC where nothing but ratios is known: energies then read as multiples of a MAC."""
 
+TOTAL = "total"
+"""The accounting that charges a MAC for all it takes, its clock and the leakage of its own period included."""
+
 WITHOUT_CLOCK = "no-clock"
 """The accounting that leaves out what a MAC pays whatever its operands are."""
 
@@ -21,7 +24,7 @@ WITHOUT_CLOCK = "no-clock"
 class MacPrice:
     """Energies of a MAC on one tile: from the characterized table, or a unit of one where only ratios are asked for.
 
-    A cost preset may ask for one of the table's accountings; where the table lacks it, `source` says so. The unit
+    A cost preset may ask for another accounting than the total; where the table lacks it, `source` says so. The unit
     serves normalised cost presets on a datapath that was not characterized (16 bit); it covers the full width only.
     `characterized_zero_share`: zeros among the activations that the table's figures average over; None if unrecorded.
     `given_table`: the table as it was given, under its own accounting.
@@ -39,12 +42,14 @@ class MacPrice:
         """Return the prices on a tile; raises InputError where the table lacks the datapath's width."""
         bits = tile.word_bits
         given = table
-        table = given.with_accounting(preset.mac_accounting or given.accounting) or given
+        # a table made under a narrower accounting was asked for as such: the costs do not overrule it
+        wanted = preset.mac_accounting if given.accounting == TOTAL else None
+        table = given.with_accounting(wanted or given.accounting) or given
         covered = bits in table.energy_fj and bits in table.energy_fj[bits]
         if not covered and preset.unit is CostUnit.MACS_PER_WORD:
             return MacPrice(None, bits, NORMALIZED_MAC_PJ)
         full_mac_pj = table.mac_energy_fj(bits, bits) / 1000.0
-        return MacPrice(table, bits, full_mac_pj, preset.mac_accounting, _find_share(table.provenance), given)
+        return MacPrice(table, bits, full_mac_pj, wanted, _find_share(table.provenance), given)
 
     @property
     def source(self) -> str:
@@ -113,7 +118,7 @@ class MacPrice:
             return 0.0
         # nW * ms = pJ; nW * ps = 1e-9 pJ. Total accounting charges each MAC the leakage of its own period.
         leaked_pj = self.table.leakage_nw * pes * latency_ms
-        if self.table.accounting == "total":
+        if self.table.accounting == TOTAL:
             leaked_pj -= self.table.leakage_nw * self.table.period_ps * 1e-9 * macs
         return max(leaked_pj, 0.0)
 

@@ -18,7 +18,7 @@ from hwsim.layer import Layer
 from hwsim.mac_price import MacPrice
 from hwsim.mapper import best_mapping
 from hwsim.mapping import Mapping, lower_layer
-from hwsim.vocabulary import Level, Objective, Operand
+from hwsim.vocabulary import Direction, Level, Objective, Operand
 
 BREAKDOWN = ("mac", "rf", "noc", "glb", "dram", "leakage")
 """The parts of an energy, in the order of results."""
@@ -120,14 +120,18 @@ class LayerPricer:
         zeros: tuple[float, float | None] = (0.0, None),
         mac_pj: float | None = None,
         gated_macs: int = 0,
+        ifmap_coding: float = 1.0,
     ) -> LayerCost:
         """Return the cost of counts made elsewhere (the cycle engine); bits and zeros: weight, then activation.
 
         `mac_pj`: mean energy of a MAC where it was found on the data. `gated_macs`: MACs that a zero ifmap word gates;
         they read no filter word, and cost no MAC where that is but a unit (the table's zero energies cover it else).
+        `ifmap_coding`: bits of a run-length coded ifmap in DRAM over those of its words.
         """
         word = self.tile.word_bits
         memory = accesses.energy_pj(self.costs, word, self.tile.psum_bits)
+        coded_away = accesses.get(Level.DRAM, Operand.IFMAP, Direction.READ) * (1.0 - ifmap_coding)
+        memory["dram"] -= coded_away * word * self.costs.dram_pj_per_bit
         memory["rf"] -= gated_macs * word * self.costs.rf_pj_per_bit
         if gated_macs and self.mac.table is None:
             mac_pj = self.mac.full_mac_pj * (macs - gated_macs) / macs

@@ -12,6 +12,7 @@ from hwsim.layer import ConvLayer
 from hwsim.mapping import lower_layer
 from hwsim.network import Network
 from hwsim.networks.builder import NetworkBuilder
+from hwsim.operands import run_length_bits
 from hwsim.policy_file import LayerTreatment
 from hwsim.sampled_mac_energy import operand_stream
 from hwsim.simulate import simulate
@@ -134,6 +135,19 @@ def test_gated_macs_read_no_filter_word_and_cost_nothing_as_a_unit() -> None:
     gated = round(gating.layer.macs * (gating.operands.zero_ifmap or 0))
     assert plain.cost.breakdown_pj["mac"] - gating.cost.breakdown_pj["mac"] == pytest.approx(gated)
     assert plain.cost.breakdown_pj["rf"] - gating.cost.breakdown_pj["rf"] == pytest.approx(gated)
+
+
+def test_coded_ifmaps_cost_the_bits_that_travel() -> None:
+    layer = ConvLayer("layer", 8, 8, 8, 8, 3, 3)
+    net = Network("one", (layer,), ((-1,),))
+    coded_tile = hwsim.accelerator("eyeriss-v1")
+    plain_tile = coded_tile.model_copy(update={"dram_run_length_coded": False})
+    coded, plain = (simulate(net, tile, "cycle").runs[0] for tile in (coded_tile, plain_tile))
+    bits = run_length_bits(draw_ifmap(layer, 16, generator(0, layer)), 16)
+    reads = plain.analysis.accesses.as_dict()["dram"]["ifmap"]["read"]
+    saved_words = reads * (1 - bits / (layer.ifmap_words * 16))
+    assert saved_words > 0
+    assert plain.cost.breakdown_pj["dram"] - coded.cost.breakdown_pj["dram"] == pytest.approx(200 * saved_words)
 
 
 def test_given_weights_are_run() -> None:

@@ -74,6 +74,14 @@ def test_costs_may_ask_for_another_accounting_of_the_table() -> None:
     assert LayerPricer("paper", both, "7nm").mac.full_mac_pj == pytest.approx(table.energy_fj[8][8] / 1000)
 
 
+def test_a_table_made_under_a_narrower_accounting_keeps_it() -> None:
+    table = load_mac_table().with_accounting("combinational")
+    assert table is not None
+    pricer = LayerPricer("paper", table, "paper-fig2a")
+    assert pricer.mac_table.accounting == "combinational"
+    assert "the costs ask" not in pricer.mac.source
+
+
 @pytest.mark.parametrize("accountings", [{}, {"total": {"energy_fj": {8: {8: 1.0}}}, "no-clock": {"energy_fj": {}}}])
 def test_a_table_edited_by_hand_keeps_its_own_figures(accountings: dict[str, object]) -> None:
     asks = load_costs("7nm").model_copy(update={"mac_accounting": "no-clock"})
