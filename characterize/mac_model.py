@@ -20,7 +20,8 @@ class MacBehaviour:
     A delay counts the clock edges between the one that samples an input and the one after which the input is part of
     `psum_out`: 0 is an input that the output register itself samples. `weight_held`: the weight is taken only where
     weight_load is high (a weight-stationary PE). `accumulates`: there is no psum input, the output adds to itself.
-    Sums wrap at `psum_bits`, as two's complement registers do.
+    Sums wrap at `psum_bits`, as two's complement registers do; where `wraps` is false (a MAC of somebody else's, which
+    may saturate) a sum out of range is left to the design.
     """
 
     weight_bits: int
@@ -33,6 +34,7 @@ class MacBehaviour:
     psum_delay: int = 0
     weight_held: bool = True
     accumulates: bool = False
+    wraps: bool = True
 
     def __post_init__(self) -> None:
         for name in ("weight_delay", "activation_delay", "psum_delay"):
@@ -50,7 +52,7 @@ class MacBehaviour:
         return asdict(self)
 
 
-def behaviour_of(interface: MacInterface) -> MacBehaviour:
+def behaviour_of(interface: MacInterface, wraps: bool = True) -> MacBehaviour:
     """Return what a MAC with this interface must compute."""
     return MacBehaviour(
         weight_bits=interface.weight_bits,
@@ -63,6 +65,7 @@ def behaviour_of(interface: MacInterface) -> MacBehaviour:
         psum_delay=interface.psum_delay,
         weight_held=Role.WEIGHT_LOAD in interface.ports,
         accumulates=interface.accumulates,
+        wraps=wraps,
     )
 
 
@@ -78,16 +81,23 @@ class MacInputs:
 
 
 class MacModel:
-    """The exact integer model of a MAC unit, advanced one clock edge a call."""
+    """The exact integer model of a MAC unit, advanced one clock edge a call.
+
+    `overflowed`: the last sum left the range of psum_out (for an accumulator: any sum since the reset).
+    """
 
     def __init__(self, behaviour: MacBehaviour) -> None:
         self.behaviour = behaviour
-        self._mask = (1 << behaviour.psum_bits) - 1
+        bits = behaviour.psum_bits
+        self._modulus = 1 << bits
+        # a sum of unsigned products is unsigned
+        self._least = -(1 << (bits - 1)) if behaviour.weight_signed or behaviour.activation_signed else 0
         self.clear()
 
     def clear(self) -> None:
         """Forget everything, as a reset does that lasts `behaviour.depth` edges with all inputs at zero."""
         unit = self.behaviour
+        self.overflowed = False
         self._held_weight = 0
         self._psum = 0
         self._weights = deque([0] * (unit.weight_delay + 1), maxlen=unit.weight_delay + 1)
@@ -103,7 +113,12 @@ class MacModel:
             self._held_weight = inputs.weight
         self._weights.append(self._held_weight)
         self._activations.append(inputs.activation)
-        self._psums.append(inputs.psum_in)
-        addend = self._psum if self.behaviour.accumulates else self._psums[0]
-        self._psum = (addend + self._weights[0] * self._activations[0]) & self._mask
-        return self._psum
+        self._psums.append(self._in_range(inputs.psum_in))
+        accumulates = self.behaviour.accumulates
+        total = (self._psum if accumulates else self._psums[0]) + self._weights[0] * self._activations[0]
+        self._psum = self._in_range(total)
+        self.overflowed = self._psum != total or (accumulates and self.overflowed)
+        return self._psum % self._modulus
+
+    def _in_range(self, value: int) -> int:
+        return (value - self._least) % self._modulus + self._least

@@ -16,11 +16,13 @@ from characterize.macro_model import applicable, fit_transition_model
 from characterize.measurement import MAX_BATCHES, Campaign, Case, Measurement
 from characterize.multiplier import DEFAULT_MULTIPLIER, mac_design
 from characterize.provenance import file_hashes, spec_json, text_hash, versions
+from characterize.recorded_run import recorded_design
 from characterize.spec import MAX_BITS, Accounting, ActivityKind, Dataflow, RunSpec
 from characterize.stimulus import StreamGenerator, stream_generator
 from characterize.synthesis import Design
 from characterize.technology import load_library
 from characterize.timing import static_timing
+from characterize.verification import Verdict, VerificationReport, refuse_failure, verify_mac
 from characterize.weight_energy import energy_by_weight_fj
 from hwsim.energy_table import MacEnergyTable
 from hwsim.errors import InputError
@@ -38,6 +40,7 @@ class RunOutcome:
     table: MacEnergyTable
     measured: dict[Case, Measurement]
     mac: MappedMac
+    verification: VerificationReport
 
 
 def characterize(spec: RunSpec, progress: Progress = lambda stage, done, total: None) -> RunOutcome:
@@ -49,6 +52,8 @@ def characterize(spec: RunSpec, progress: Progress = lambda stage, done, total: 
     mac = map_mac(design, known, library, spec.period_ps, spec.wire_load_ff)
     interface = mac.interface
     check_widths(interface)
+    progress("verification", 0, 1)
+    verification = verify_before_measuring(spec, mac)
     generator = run_generator(spec, interface)
     campaign = Campaign(
         simulator=mac.simulator(spec.activity),
@@ -70,8 +75,17 @@ def characterize(spec: RunSpec, progress: Progress = lambda stage, done, total: 
     by_weight = energy_by_weight_fj(campaign, range(-128, 128)) if interface.weight_bits == 8 else {}
     progress("macro-model", 0, 1)
     model = transition_model(campaign, interface, by_weight, spec)
-    table = build_table(spec, library, mac, measured, by_weight=by_weight, model=model)
-    return RunOutcome(table, measured, mac)
+    table = build_table(spec, library, mac, measured, by_weight=by_weight, model=model, verification=verification)
+    return RunOutcome(table, measured, mac, verification)
+
+
+def verify_before_measuring(spec: RunSpec, mac: MappedMac) -> VerificationReport:
+    """Compare RTL and netlist with the integer model; raises RunError with the first counterexample if one differs."""
+    if not spec.verify:
+        return VerificationReport(Verdict.SKIPPED, seed=spec.seed, reason="switched off with --no-verify")
+    return refuse_failure(
+        verify_mac(mac.design, mac.interface, mac.netlist, mac.synthesis.verilog, seed=spec.seed, wraps=not spec.rtl)
+    )
 
 
 def resolve_design(spec: RunSpec) -> tuple[Design, MacInterface | dict[str, str]]:
@@ -119,6 +133,7 @@ def build_table(
     *,
     by_weight: dict[int, dict[str, float]],
     model: dict[str, Any],
+    verification: VerificationReport,
 ) -> MacEnergyTable:
     """Put the figures together under the names of the table's schema."""
     results = {
@@ -140,7 +155,11 @@ def build_table(
         "transition_model": model,
         "accountings": {accounting.value: result.as_json() for accounting, result in results.items()},
         "energy_by_weight_fj": {value: figures[spec.accounting.value] for value, figures in sorted(by_weight.items())},
-        "provenance": provenance(spec, library, mac, measured),
+        "provenance": {
+            **provenance(spec, library, mac, measured),
+            "design": recorded_design(mac.design),
+            "verification": verification.as_json(),
+        },
     }
     return MacEnergyTable.model_validate(content)
 
@@ -189,5 +208,4 @@ def provenance(
             for m in measured.values()
             if m.capped
         ],
-        "verification": {"status": "not verified", "reason": "verification did not run"},
     }

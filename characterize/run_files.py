@@ -11,7 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from characterize.cell_models import cell_models
 from characterize.energy_results import REFERENCE
+from characterize.recorded_run import CELLS_FILE, NETLIST_FILE, copy_sources
 from characterize.run import RunOutcome
 from characterize.spec import RunSpec
 from hwsim.energy_table import MacEnergyTable
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TABLE_FILE = "mac_energy.json"
-NETLIST_FILE = "netlist.v"
 
 
 def write_run(outcome: RunOutcome, spec: RunSpec, folder: Path, wall_s: float) -> None:
@@ -31,6 +32,8 @@ def write_run(outcome: RunOutcome, spec: RunSpec, folder: Path, wall_s: float) -
     write_text(folder / "table.csv", table_csv(table))
     write_text(folder / "energy_by_weight.csv", weight_csv(table))
     write_text(folder / NETLIST_FILE, outcome.mac.synthesis.verilog)
+    write_text(folder / CELLS_FILE, cell_models(outcome.mac.netlist.library))
+    copy_sources(outcome.mac.design, folder)
     if find_spec("characterize.saif"):
         write_text(folder / "activity.saif", activity_saif(outcome))
     record = {

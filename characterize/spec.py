@@ -95,6 +95,7 @@ class RunSpec:
     ci: float = 0.02
     period_ps: float = 1000.0
     wire_load_ff: float = 0.0
+    verify: bool = True
     seed: int = 0
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
 

@@ -51,6 +51,7 @@ def _choice(enum: Any) -> click.Choice[str]:
 @click.option("--wire-load-ff", default=0.0, show_default=True, help="wire capacitance for each pin on a net, fF")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--jobs", type=click.IntRange(1, 256), help="threads [default: all cores]")
+@click.option("--verify/--no-verify", default=True, show_default=True, help="cocotb bench on RTL and netlist first")
 @click.option("--quiet", is_flag=True, help="no progress display")
 def run(out: Path, quiet: bool, **options: Any) -> None:
     """Characterize a MAC: synthesize it, simulate its gates on operand streams, write its energy table to --out."""
@@ -98,6 +99,7 @@ def read_spec(options: dict[str, Any]) -> RunSpec:
         ci=options["ci"],
         period_ps=options["period_ps"],
         wire_load_ff=options["wire_load_ff"],
+        verify=options["verify"],
         seed=options["seed"],
         **chosen,
     )

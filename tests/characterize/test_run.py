@@ -31,13 +31,13 @@ FILES = {
 
 
 def invoke(*arguments: str) -> Any:
-    return CliRunner().invoke(main, ["run", "--quiet", *arguments])
+    return CliRunner().invoke(main, ["run", "--quiet", "--no-verify", *arguments])
 
 
 @pytest.fixture(scope="module")
 def timed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("characterize") / "timed"
-    result = invoke("--out", str(folder), "--bits", "4,8", "--ci", "0.05")
+    result = invoke("--out", str(folder), "--bits", "4,8", "--ci", "0.05", "--verify")
     assert result.exit_code == 0, result.output
     return folder
 
