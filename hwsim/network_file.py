@@ -1,23 +1,8 @@
 """Networks from TOML or JSON files: a list of layers, shapes filled in from the producers where left out.
 
-    name = "tiny"
-    input = [3, 32, 32]             # channels, height, width
-
-    [[layers]]
-    type = "conv"                   # conv, fc, pool, add
-    name = "stem"
-    out_channels = 16
-    kernel = 3                      # or [rows, columns]; stride, padding, dilation, groups as well
-    padding = 1
-
-    [[layers]]
-    type = "fc"
-    name = "classifier"
-    inputs = ["stem"]               # the layer before, where left out; several are joined (conv, fc, pool) or added
-    out_features = 10
-
-A convolution or pooling may state in_channels (channels), in_height and in_width itself: a list of such layers needs
-neither `input` nor `inputs`, and a shape that its predecessor does not make is read from outside the network.
+EXAMPLE shows one. A convolution or pooling may state in_channels (channels), in_height and in_width itself: a list of
+such layers needs neither `input` nor `inputs`, and a shape that its predecessor does not make is read from outside the
+network.
 """
 
 from __future__ import annotations
@@ -35,7 +20,27 @@ from hwsim.network import Network, Shape
 from hwsim.networks.builder import FeatureMap, NetworkBuilder
 from hwsim.spec_errors import first_error
 
-_KIND = "a network (`name`, `input` and a list of `layers`; see the README)"
+_KIND = "a network (`name`, `input` and a list of `layers`; see `hwsim networks --example`)"
+
+EXAMPLE = """\
+name = "tiny"
+input = [3, 32, 32]             # channels, height, width
+
+[[layers]]
+type = "conv"                   # conv, fc, pool, add
+name = "stem"
+out_channels = 16
+kernel = 3                      # or [rows, columns]; stride, padding, dilation, groups as well
+padding = 1
+
+[[layers]]
+type = "fc"
+name = "classifier"
+inputs = ["stem"]               # the layer before, where left out; several are joined (conv, fc, pool) or added
+out_features = 10
+"""
+"""A network file that says what it may hold."""
+
 _Number = int | tuple[int, int]
 
 

@@ -75,6 +75,14 @@ def _letters(one: LayerRun) -> str:
     return " ".join([*shown, *(short[flag] for flag in flags)])
 
 
+def _energy(energy_pj: float) -> str:
+    """Return an energy in the unit that keeps it between 1 and 1000."""
+    for unit, size_pj in (("mJ", 1e9), ("uJ", 1e6), ("nJ", 1e3)):
+        if energy_pj >= size_pj:
+            return f"{energy_pj / size_pj:,.4g} {unit}"
+    return f"{energy_pj:.4g} pJ"
+
+
 def _four_digits(value: float) -> str:
     decimals = 0 if value >= 1000 else max(0, 3 - math.floor(math.log10(value))) if value > 0 else 0
     return f"{value:,.{min(decimals, 6)}f}"
@@ -85,7 +93,6 @@ def _percent(part: float, whole: float) -> str:
 
 
 def _totals(run: Run) -> list[str]:
-    energy_mj = run.energy_pj / 1e9
     latency_s = run.latency_ms / 1e3
     words = run.accesses.words
     word_bits, psum_bits = run.tile.word_bits, run.tile.psum_bits
@@ -93,9 +100,9 @@ def _totals(run: Run) -> list[str]:
     glb = words[list(Level).index(Level.GLB)].sum(axis=1)
     glb_bytes = (float(glb[0] + glb[1]) * word_bits + float(glb[2]) * psum_bits) / 8
     lines = [
-        f"energy {energy_mj:,.4g} mJ a batch, {run.energy_pj / run.macs:.3f} pJ a MAC" if run.macs else "no MACs",
-        f"latency {run.latency_ms:,.4g} ms a batch, {run.network.batch / latency_s:,.4g} images/s,"
-        f" {energy_mj / run.latency_ms * 1e3:,.4g} mW",
+        f"energy {_energy(run.energy_pj)} a batch, {run.energy_pj / run.macs:.3f} pJ a MAC" if run.macs else "no MACs",
+        f"latency {run.latency_ms:,.4g} ms a batch, {run.network.batch / latency_s:,.5g} images/s,"
+        f" {run.energy_pj * 1e-9 / latency_s:,.4g} mW",
         f"DRAM {dram_bytes / 1e6:,.2f} MB at {dram_bytes / latency_s / 1e9:.3g} GB/s"
         f" (peak {run.tile.dram_bandwidth_gbit_per_s / 8:.3g}), GLB {glb_bytes / 1e6:,.2f} MB"
         f" at {glb_bytes / latency_s / 1e9:.3g} GB/s",

@@ -7,9 +7,15 @@ import click
 
 @click.command("networks")
 @click.option("--layers", "name", metavar="NAME", help="List the layers of one network (built-in or file).")
+@click.option("--example", is_flag=True, help="Print an example of a network file.")
 @click.option("--batch", default=1, show_default=True, help="Images in a batch.")
-def command(name: str | None, batch: int) -> None:
+def command(*, name: str | None, example: bool, batch: int) -> None:
     """List the built-in networks with their layers, multiply-accumulates and weights."""
+    if example:
+        from hwsim.network_file import EXAMPLE
+
+        click.echo(EXAMPLE, nl=False)
+        return
     from rich.table import Table
 
     from hwsim.layer import ConvLayer, ElementwiseLayer

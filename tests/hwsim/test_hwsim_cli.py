@@ -70,6 +70,13 @@ def test_own_accelerator_and_costs_files(tmp_path: Path) -> None:
     assert content["provenance"]["accelerator"]["array_rows"] == 32
 
 
+def test_the_example_network_can_be_simulated(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.toml"
+    path.write_text(_run("networks", "--example").output)
+    result = _run("simulate", path)
+    assert (result.exit_code, "classifier" in result.output) == (0, True), result.output
+
+
 def test_lists() -> None:
     assert "resnet56-cifar" in _run("networks").output
     assert "layer4.1.conv2" in _run("networks", "--layers", "resnet18").output
