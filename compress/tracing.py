@@ -126,7 +126,8 @@ class _ValueTracer(fx.Tracer):
         if self.executing is not None:
             out = forward(*args, **kwargs)
             weighted = any(p.ndim > 1 for p in m.parameters(recurse=False))
-            if weighted and self.path_of_module(m) != self.executing and isinstance(out, torch.Tensor):
+            tensors = bool(args) and isinstance(args[0], torch.Tensor) and isinstance(out, torch.Tensor)
+            if weighted and tensors and self.path_of_module(m) != self.executing:
                 layer = InnerLayer(self.path_of_module(m), m, tuple(args[0].shape), tuple(out.shape))
                 self.inner.append((self.executing, layer))
             return out
@@ -208,6 +209,10 @@ def trace_module(model: nn.Module, example: torch.Tensor) -> TracedModule:
 
     `example` is float[N, ...]; the trace runs with two copies of its first image and is checked with one.
     """
+    if not _takes_one_input(model):
+        raise InputError(
+            f"{type(model).__name__}.forward must need one tensor only; wrap it in a module that gives the rest"
+        )
     model.eval()
     opaque: dict[str, str] = {}
     pair = example[:1].repeat(2, *[1] * (example.ndim - 1))
@@ -252,7 +257,7 @@ def _first_line(text: str) -> str:
     return text.strip().partition("\n")[0][:200]
 
 
-def takes_one_input(model: nn.Module) -> bool:
+def _takes_one_input(model: nn.Module) -> bool:
     """Return whether forward needs one argument only."""
     parameters = list(inspect.signature(model.forward).parameters.values())
     needed = [p for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]

@@ -41,6 +41,9 @@ def load_model(name: str, weights: Path | str | None = None, dataset: Dataset | 
         raise InputError(
             f"--model '{name}' has no shipped weights; give --weights FILE, or make them with `compress train`"
         )
+    for tensor_name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise InputError(f"--model '{name}': '{tensor_name}' holds NaN or infinite values; give other --weights")
     model.eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)

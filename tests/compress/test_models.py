@@ -105,6 +105,17 @@ def test_classes_that_do_not_match_are_named(monkeypatch: pytest.MonkeyPatch) ->
         load_model("compress.models.digits:eleven", dataset=load_data("digits"))
 
 
+def test_nan_in_a_users_own_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> torch.nn.Module:
+        model = build_model("digits-cnn")
+        model.bn2.bias.data[3] = float("nan")
+        return model
+
+    monkeypatch.setattr("compress.models.digits.broken", broken, raising=False)
+    with pytest.raises(InputError, match=r"'bn2.bias' holds NaN"):
+        load_model("compress.models.digits:broken", dataset=load_data("digits"))
+
+
 def test_images_of_another_shape_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("compress.models.digits.other", lambda: build_model("resnet20-cifar"), raising=False)
     with pytest.raises(InputError, match="does not take 1x8x8 images"):

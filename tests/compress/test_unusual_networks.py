@@ -22,6 +22,8 @@ NAMED = {  # what stays dense, and must be named
     "OtherNorms": "part.group",
     "ChannelShuffle": "view",
     "Chunked": "chunk",
+    "ComputedWeights": "part.one",
+    "WritesInPlace": "part",
     "ConvNeXtBlock": "part.up",
     "TokenAttention": "part.attention",
     "Upsampling": "part.up",
@@ -97,6 +99,15 @@ def test_control_flow_on_data_in_the_models_own_forward_is_one_line() -> None:
 
     with pytest.raises(InputError, match="control flow on data"):
         trace(Root(), torch.randn(1, 3))
+
+
+def test_a_model_with_two_inputs_is_refused() -> None:
+    class Two(nn.Module):
+        def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return x + y
+
+    with pytest.raises(InputError, match="one tensor only"):
+        trace(Two(), torch.randn(1, 3))
 
 
 def test_a_model_without_layers_is_refused() -> None:

@@ -328,6 +328,32 @@ class Upsampling(nn.Module):
         return self.merge(torch.cat([self.up(self.down(x)), x], 1))
 
 
-for _part in (ConvNeXtBlock, TokenAttention, EfficientBlock, Inception, Upsampling):
+class ComputedWeights(nn.Module):
+    """Weight normalisation, in torch's newer and older form: the weight is no parameter of its own."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.one = nn.utils.parametrizations.weight_norm(nn.Conv2d(width, 12, 3, padding=1))
+        self.two, self.three = nn.Conv2d(12, 12, 3, padding=1), nn.Conv2d(12, width, 1)
+        self.four = nn.utils.spectral_norm(nn.Conv2d(width, width, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.four(F.relu(self.three(F.relu(self.two(F.relu(self.one(x)))))))
+
+
+class WritesInPlace(nn.Module):
+    """Assigns into its input, which a graph cannot hold."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        y[:, :2] = 0
+        return y
+
+
+for _part in (ComputedWeights, WritesInPlace, ConvNeXtBlock, TokenAttention, EfficientBlock, Inception, Upsampling):
     PARTS[_part.__name__] = _part
 NAMES = [*PARTS, "ConstantView", "NoBatchNorm"]
