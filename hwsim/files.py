@@ -20,6 +20,8 @@ def check_writable(path: Path) -> None:
     """Refuse an output file that could not be written, before any work is done."""
     if path.is_dir():
         raise InputError(f"cannot write '{path}': it is a folder; name a file")
+    if _is_stream(path):
+        return
     folder = path.absolute().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         why = "no permission" if folder.is_dir() else "no such folder"
@@ -29,8 +31,17 @@ def check_writable(path: Path) -> None:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that readers see the old content or the new, never a part of it.
 
+    A link is followed; a pipe or device (/dev/stdout) is written to, never replaced.
     Raises InputError where the folder is missing or cannot be written.
     """
+    if _is_stream(path):
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise InputError(f"cannot write '{path}': {error.strerror}") from None
+        return
+    if path.is_symlink():
+        path = path.resolve()
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
@@ -47,6 +58,11 @@ def write_bytes(path: Path, content: bytes) -> None:
         if isinstance(error, OSError):
             raise InputError(f"cannot write '{path}': {error.strerror}; free space or choose another folder") from None
         raise
+
+
+def _is_stream(path: Path) -> bool:
+    """Return whether a path leads to a pipe or device, which must not be replaced by a file."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def write_text(path: Path, content: str) -> None:
