@@ -124,6 +124,7 @@ def test_images_of_another_shape_are_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.slow
 @pytest.mark.shared
+@pytest.mark.timeout(1800)  # 10,000 images through 56 layers, on whatever else the machine does
 @pytest.mark.parametrize(("depth", "accuracy"), [(20, 91.73), (56, 93.39)])
 def test_provided_cifar_weights_give_their_published_accuracy(
     cifar10: str, shared_weights: dict[str, str], depth: int, accuracy: float

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 
 from compress.commands.train import train as train_command
 from compress.data import Dataset, load_data
 from compress.models import build_model
 from compress.training import Trainer, TrainingSpec, augment, learning_rate, train_to_end
+from compress.weights import load_weights
 from hwsim.errors import InputError, RunError
 
 SPEC = TrainingSpec(epochs=3, batch_size=64, crop_padding=1, flip=False)
@@ -119,3 +123,27 @@ def test_ctrl_c_is_one_line_and_keeps_the_last_epoch(tmp_path: Path, monkeypatch
     result = CliRunner().invoke(train_command, [*arguments, "--resume"], catch_exceptions=False)
     assert "resumed after epoch 1" in result.output
     assert out.is_file()
+
+
+@pytest.mark.slow
+def test_colour_images_are_moved_mirrored_and_learned_from(tmp_path: Path) -> None:
+    """Two classes, dark and bright: a few epochs of a CIFAR network tell them apart."""
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 100), ("test", 20)):
+        for label, low in (("dark", 0), ("bright", 128)):
+            folder = tmp_path / part / label
+            folder.mkdir(parents=True)
+            for index in range(count):
+                Image.fromarray(rng.integers(low, low + 128, (16, 16, 3), dtype=np.uint8)).save(folder / f"{index}.png")
+    out = tmp_path / "w.safetensors"
+    arguments = ["--model", "resnet20-cifar", "--data", f"imagefolder:{tmp_path}@16", "--out", str(out)]
+    result = CliRunner().invoke(
+        train_command,
+        [*arguments, "--epochs", "6", "--batch-size", "20", "--peak-learning-rate", "0.05"],
+        env={"XDG_CACHE_HOME": str(tmp_path / "cache")},
+        catch_exceptions=False,
+    )
+    accuracy = float(re.search(r"([\d.]+) % of 40 test images", result.output).group(1))
+    assert accuracy >= 90.0
+    model = build_model("resnet20-cifar", 2)
+    load_weights(model, out)
