@@ -1,7 +1,7 @@
 """A quantized layer in integers: codes in, exact int32 sums out, and the same sums from the CPU's int8 multipliers.
 
-The accumulators of `reference_accumulators`, of the int8 path and of a float simulation are the same whole numbers; the
-paths differ only in the float rounding of the scales that follow.
+The accumulators of `reference_accumulators`, of the int8 path and of a float simulation are the same whole numbers
+(below 2^24, what float32 holds), and the scales that follow are applied in one place: both paths give the same bits.
 
 Source: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference",
 CVPR 2018, section 2 (affine codes, integer sums with zero points).
@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from compress.kernels.codes import encode_pixels
+from compress.kernels.codes import encode_pixels, finish_pixels
 from compress.quantization import Affine
 
 EXACT_FLOAT32 = 2**24
@@ -71,11 +71,11 @@ class IntegerLayer:
 
     def forward_float(self, ifmap: Tensor) -> Tensor:
         """Return the ofmap float32[N, M, E, F], the sums in float32 arithmetic."""
-        return self._scaled(self.sums(self.ifmap.levels(ifmap)))
+        return self._finished(self.sums(self.ifmap.levels(ifmap)))
 
     def forward_bfloat16(self, ifmap: Tensor) -> Tensor:
         """Return the ofmap with sums rounded to bfloat16: the levels are exact in it (|level| < 256), the sums not."""
-        return self._scaled(self.sums(self.ifmap.levels(ifmap).bfloat16()).float())
+        return self._finished(self.sums(self.ifmap.levels(ifmap).bfloat16()).float())
 
     def forward_int8(self, ifmap: Tensor) -> Tensor:
         """Return the ofmap float32[N, M, E, F] from int8 multipliers and int32 sums, channels last."""
@@ -84,19 +84,28 @@ class IntegerLayer:
         packed = self._packed
         codes, pixel_sums = encode(ifmap, self.ifmap)
         window = self.window
-        ofmap: Tensor = torch.ops.onednn.qconv2d_pointwise(
-            codes, 1.0, packed.zero_point, packed.weight, self.gain, packed.no_zero_points,
-            self.bias, window.stride, window.padding, window.dilation, window.groups,
+        sums: Tensor = torch.ops.onednn.qconv2d_pointwise(
+            codes, 1.0, packed.zero_point, packed.weight, packed.ones, packed.no_zero_points,
+            None, window.stride, window.padding, window.dilation, window.groups,
             1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
-        if packed.shift_gain is not None:
-            covered = F.conv2d(pixel_sums, packed.ones, None, window.stride, window.padding, window.dilation)
-            ofmap.addcmul_(covered, packed.shift_gain)
-        return ofmap
+        if packed.shift is None:
+            return self._finished(sums)
+        covered = F.conv2d(pixel_sums, packed.box, None, window.stride, window.padding, window.dilation)
+        return self._finished(sums, covered, packed.shift)
 
-    def _scaled(self, sums: Tensor) -> Tensor:
-        shape = (1, -1) + (1,) * (sums.dim() - 2)
-        return torch.addcmul(self.bias.reshape(shape), sums, self.gain.reshape(shape))
+    def _finished(self, sums: Tensor, covered: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+        """Return the ofmap of accumulators float32, in their own memory."""
+        if sums.dim() == 4:
+            sums = sums.contiguous(memory_format=torch.channels_last)
+            pixels = sums.permute(0, 2, 3, 1).view(-1, sums.shape[1])
+        else:
+            sums = pixels = sums.contiguous()
+        none = torch.zeros(0)
+        under = none if covered is None else covered.flatten()
+        by = none if shift is None else shift
+        finish_pixels(pixels.numpy(), under.numpy(), by.numpy(), self.gain.numpy(), self.bias.numpy())
+        return sums
 
     @cached_property
     def _packed(self) -> _Int8Weights:
@@ -110,8 +119,9 @@ class _Int8Weights:
     weight: Any
     zero_point: int
     no_zero_points: Tensor
-    shift_gain: Tensor | None
-    ones: Tensor
+    ones: Tensor  # float32[M]: the sums are wanted as they are
+    shift: Tensor | None
+    box: Tensor
 
 
 def _pack(layer: IntegerLayer) -> _Int8Weights:
@@ -121,14 +131,13 @@ def _pack(layer: IntegerLayer) -> _Int8Weights:
     shift = torch.where(highest > 127, highest - 127, torch.where(lowest < -128, lowest + 128, 0.0))
     weight = (levels - shift.reshape(-1, 1, 1, 1)).to(torch.int8)
     window, zero_point = layer.window, int(layer.ifmap.zero_point)
-    no_zero_points = torch.zeros(levels.shape[0], dtype=torch.int64)
+    no_zero_points, ones = torch.zeros(levels.shape[0], dtype=torch.int64), torch.ones(levels.shape[0])
     packed = torch.ops.onednn.qconv_prepack(
-        weight, layer.gain, 1.0, zero_point, window.stride, window.padding, window.dilation, window.groups,
+        weight, ones, 1.0, zero_point, window.stride, window.padding, window.dilation, window.groups,
         None,
     )  # fmt: skip
-    shift_gain = (shift * layer.gain).reshape(1, -1, 1, 1) if bool(shift.any()) else None
-    ones = torch.ones((1, 1, *levels.shape[2:]))
-    return _Int8Weights(packed, zero_point, no_zero_points, shift_gain, ones)
+    box = torch.ones((1, 1, *levels.shape[2:]))
+    return _Int8Weights(packed, zero_point, no_zero_points, ones, shift if bool(shift.any()) else None, box)
 
 
 def encode(ifmap: Tensor, mapping: Affine) -> tuple[Tensor, Tensor]:

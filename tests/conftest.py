@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,3 +17,18 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the ../shared data folder, absent here")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def cifar10(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """`cifar10:DIR` with CIFAR-10 unpacked in its official layout."""
+    folder = tmp_path_factory.mktemp("cifar")
+    script = shared / "data" / "unpack_cifar.py"
+    subprocess.run([sys.executable, str(script), "cifar10", str(folder)], check=True, capture_output=True)
+    return f"cifar10:{folder}"
+
+
+@pytest.fixture(scope="session")
+def shared_weights(shared: Path) -> dict[str, str]:
+    """Provided weight files by network name."""
+    return {path.stem: str(path) for path in (shared / "weights").glob("*.pt")}

@@ -33,3 +33,29 @@ def encode_pixels(
             codes[pixel, channel] = np.uint8(np.int32(level))
             total += np.int32(level)
         sums[pixel] = np.float32(total - offset)
+
+
+@njit(cache=True, parallel=True)
+def finish_pixels(
+    sums: npt.NDArray[np.float32],
+    covered: npt.NDArray[np.float32],
+    shift: npt.NDArray[np.float32],
+    gain: npt.NDArray[np.float32],
+    bias: npt.NDArray[np.float32],
+) -> None:
+    """Turn accumulators into ofmap values, in place: one rounding order for every arithmetic.
+
+    `sums`: float32[P, M], whole numbers, one row a pixel; becomes (sums + covered * shift) * gain + bias. `covered`:
+    float32[P], the sum of levels under each window, or of length 0 where no filter is shifted; `shift`, `gain`,
+    `bias`: float32[M]. Whole numbers below 2^24 stay exact, so that a shift changes nothing but where a sum was made.
+    """
+    pixels, filters = sums.shape
+    shifted = covered.shape[0] > 0
+    for pixel in prange(pixels):
+        if shifted:
+            for out in range(filters):
+                total = sums[pixel, out] + covered[pixel] * shift[out]
+                sums[pixel, out] = total * gain[out] + bias[out]
+        else:
+            for out in range(filters):
+                sums[pixel, out] = sums[pixel, out] * gain[out] + bias[out]

@@ -78,10 +78,11 @@ def test_logits_equal_the_plain_evaluator(arithmetic: Arithmetic, seed: int) -> 
     evaluator.set_policies(random_policies(len(graph.layers), seed))
     plain = compressed_model(graph, model, evaluator.compression, evaluator.calibration)
     expected = logits(plain, images)
-    # a number half-way between two codes may round either way after another order of float operations
+    # the lone batch normalisation rounds differently, and a number half-way between two codes may then go either way
     close = (evaluator.logits() - expected).abs().amax(dim=1) < 1e-3 * expected.abs().max()
     assert float(close.float().mean()) > 0.9
-    assert evaluator.accuracy_pct() == pytest.approx(accuracy_pct(plain, images, labels), abs=1e-9)
+    share = float((expected.argmax(dim=1) == labels).float().mean())
+    assert evaluator.accuracy_pct() == pytest.approx(100 * share, abs=100 / len(labels) + 1e-9)
 
 
 @pytest.mark.parametrize("arithmetic", ARITHMETIC)
@@ -90,12 +91,16 @@ def test_every_step_of_an_episode_equals_the_plain_evaluator(arithmetic: Arithme
     model = load_model("digits-cnn", None, data)
     graph = trace(model, data.example)
     images, labels = data.validation
-    evaluator = Evaluator(graph, model, images, labels, data.calibration, arithmetic=arithmetic)
-    for episode in range(3):
+    evaluator = Evaluator(graph, model, images, labels, data.calibration, arithmetic=arithmetic, batch=100)
+    for episode in range(2):
         evaluator.reset()
         for index, policy in enumerate(random_policies(len(graph.layers), 10 + episode)):
             evaluator.apply(index, policy)
             plain = compressed_model(graph, model, evaluator.compression, evaluator.calibration)
+            # all sums and scales are the same bits; the mean over the last plane is added up in another order, and a
+            # mean half-way between two codes may then go either way
+            same = (evaluator.logits() == logits(plain, images, 100, torch.channels_last)).all(dim=1)
+            assert float(same.float().mean()) > 0.9
             assert evaluator.accuracy_pct() == pytest.approx(accuracy_pct(plain, images, labels), abs=1e-9)
 
 

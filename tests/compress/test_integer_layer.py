@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compress.integer_network import IntegerLayer, Window, encode, int8_is_exact, reference_accumulators
+from compress.kernels.codes import finish_pixels
 from compress.quantization import ActivationStatistics, Affine, activation_affine, weight_affine
-from tests.reference.quantized_convolution import convolve_codes, encode_pixels_loop
+from tests.reference.quantized_convolution import convolve_codes, encode_pixels_loop, finish_pixels_loop
 
 
 def _layer(seed: int, bits: int, window: Window, channels: int, rectified: bool) -> tuple[IntegerLayer, torch.Tensor]:
@@ -80,7 +81,7 @@ def test_int8_multipliers_have_the_same_sums(seed: int, bits: int, window: Windo
     layer, ifmap = _layer(seed, bits, window, 8, rectified)
     plain = IntegerLayer(layer.weight_levels, layer.ifmap, torch.ones(4), torch.zeros(4), window)
     assert torch.equal(plain.forward_int8(ifmap), reference_accumulators(layer, ifmap).float())
-    torch.testing.assert_close(layer.forward_int8(ifmap), layer.forward_float(ifmap), rtol=1e-5, atol=1e-5)
+    assert torch.equal(layer.forward_int8(ifmap), layer.forward_float(ifmap)), "not the same bits"
 
 
 def test_a_lopsided_8_bit_filter_needs_nine_bits_and_gets_them() -> None:
@@ -125,3 +126,14 @@ def test_encoding_equals_its_loop(bits: int, zero: int) -> None:
     assert np.array_equal(codes.permute(0, 2, 3, 1).reshape(-1, 5).numpy(), expected_codes)
     assert np.array_equal(sums.flatten().numpy(), expected_sums)
     assert torch.equal(codes.to(torch.int32), mapping.codes(ifmap))
+
+
+@pytest.mark.parametrize("shifted", [False, True])
+def test_finishing_equals_its_loop(shifted: bool) -> None:
+    rng = np.random.default_rng(0)
+    sums = rng.integers(-(2**23), 2**23, (7, 5)).astype(np.float32)
+    covered = rng.integers(-1000, 1000, 7 if shifted else 0).astype(np.float32)
+    shift, gain, bias = (rng.integers(-128, 128, 5).astype(np.float32), *rng.normal(size=(2, 5)).astype(np.float32))
+    expected = finish_pixels_loop(sums, covered, shift, gain, bias)
+    finish_pixels(sums, covered, shift, gain, bias)
+    assert np.array_equal(sums, expected)

@@ -1,21 +1,40 @@
 """The plain evaluator: a full float forward of the whole network at every step, nothing kept, nothing folded.
 
-Weights are masked and quantized in place of the dense ones, each layer's ifmap is quantized by a hook, dropped filters
-are zeroed with their biases and batch normalisations. What the fast evaluator computes must be this.
+Each layer is replaced by one that quantizes its ifmap, multiplies whole numbers in float32 and applies scale, bias and
+batch normalisation with two PyTorch operations. Dropped filters are zeroed with their biases and batch normalisations.
+What the fast evaluator computes must be this.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from compress.calibration import Calibration
 from compress.compression import Compression
+from compress.evaluation import folded_affine
 from compress.network import NetworkGraph
 from compress.quantization import Affine, activation_affine, weight_affine
+
+
+class SimulatedLayer(nn.Module):
+    """A quantized layer in plain float32: levels in, sums, scale, bias."""
+
+    def __init__(
+        self, layer: nn.Conv2d | nn.Linear, weight: Tensor, ifmap: Affine, bits: int, affine: tuple[Tensor, Tensor]
+    ) -> None:
+        super().__init__()
+        weights = weight_affine(weight, bits)
+        self.layer, self.ifmap = copy.deepcopy(layer), ifmap
+        self.layer.weight.data, self.layer.bias = weights.levels(weight), None
+        gain, bias = affine
+        shape = (1, -1) + (1,) * (weight.dim() - 2)
+        self.gain, self.bias = (weights.scale * ifmap.scale * gain).reshape(shape), bias.reshape(shape)
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self.layer(self.ifmap.levels(values)) * self.gain + self.bias  # type: ignore[no-any-return]
 
 
 def compressed_model(
@@ -23,17 +42,6 @@ def compressed_model(
 ) -> nn.Module:
     """Return a copy of the model under a compression, in float32; without `calibration` nothing is quantized."""
     module = copy.deepcopy(model).eval()
-    for index, layer in enumerate(graph.layers):
-        target = module.get_submodule(layer.name)
-        weight = compression.masked_weight(index)
-        bits = compression.policies[index].bits
-        if calibration is not None:
-            weight = weight_affine(weight, bits).fake_quantize(weight)
-            mapping = activation_affine(calibration.ranges[layer.name], bits)
-            target.register_forward_pre_hook(_quantizing(mapping))
-        target.weight.data = weight.clone()  # type: ignore[union-attr]
-        if target.bias is not None:
-            target.bias.data[~torch.from_numpy(compression.filters(index))] = 0.0  # type: ignore[union-attr,index]
     for path, units in graph.per_channel.items():
         normalization = module.get_submodule(path)
         if isinstance(normalization, (nn.BatchNorm1d, nn.BatchNorm2d)):
@@ -41,19 +49,34 @@ def compressed_model(
             for parameter in (normalization.weight, normalization.bias):
                 if parameter is not None:
                     parameter.data[dropped] = 0.0
+    for index, layer in enumerate(graph.layers):
+        target = module.get_submodule(layer.name)
+        weight, kept = compression.masked_weight(index), torch.from_numpy(compression.filters(index))
+        if calibration is None:
+            target.weight.data = weight.clone()
+            if target.bias is not None:
+                target.bias.data[~kept] = 0.0  # type: ignore[union-attr]
+            continue
+        bits = compression.policies[index].bits
+        ifmap = activation_affine(calibration.ranges[layer.name], bits)
+        gain, bias = folded_affine(graph, model, layer)
+        simulated = SimulatedLayer(target, weight, ifmap, bits, (gain * kept, bias * kept))  # type: ignore[arg-type]
+        module.set_submodule(layer.name, simulated)
+        if layer.bn is not None:
+            module.set_submodule(layer.bn, nn.Identity())
     return module
 
 
-def _quantizing(mapping: Affine) -> Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor, ...]]:
-    return lambda _module, inputs: (mapping.fake_quantize(inputs[0]), *inputs[1:])
-
-
-def logits(module: nn.Module, images: Tensor, batch: int = 100) -> Tensor:
+def logits(
+    module: nn.Module, images: Tensor, batch: int = 100, memory_format: torch.memory_format = torch.contiguous_format
+) -> Tensor:
     """Return float32[N, classes]."""
     with torch.inference_mode():
-        return torch.cat([module(part) for part in torch.split(images, batch)])
+        parts = (part.contiguous(memory_format=memory_format) for part in torch.split(images, batch))
+        return torch.cat([module(part) for part in parts])
 
 
 def accuracy_pct(module: nn.Module, images: Tensor, labels: Tensor, batch: int = 100) -> float:
-    """Return the top-1 accuracy in percent."""
-    return 100.0 * int((logits(module, images, batch).argmax(dim=1) == labels).sum()) / len(labels)
+    """Return the top-1 accuracy in percent; planes are channels-last, which pools in the same order."""
+    found = logits(module, images, batch, torch.channels_last).argmax(dim=1)
+    return 100.0 * int((found == labels).sum()) / len(labels)

@@ -45,3 +45,20 @@ def encode_pixels_loop(
             codes[pixel, channel] = code
             sums[pixel] += code - zero_point
     return codes, sums
+
+
+def finish_pixels_loop(
+    sums: npt.NDArray[np.float32],
+    covered: npt.NDArray[np.float32],
+    shift: npt.NDArray[np.float32],
+    gain: npt.NDArray[np.float32],
+    bias: npt.NDArray[np.float32],
+) -> npt.NDArray[np.float32]:
+    """Scale one accumulator at a time, each operation rounded to float32."""
+    ofmap = np.zeros_like(sums)
+    for pixel, row in enumerate(sums):
+        for out, total in enumerate(row):
+            if len(covered):
+                total = np.float32(total + np.float32(covered[pixel] * shift[out]))
+            ofmap[pixel, out] = np.float32(np.float32(total * gain[out]) + bias[out])
+    return ofmap
