@@ -42,7 +42,7 @@ _SECONDS = {"fs": 1e-3, "ps": 1.0, "ns": 1e3, "us": 1e6}
 _FARADS = {"ff": 1.0, "pf": 1e3, "nf": 1e6}
 _WATTS = {"fw": 1e-6, "pw": 1e-3, "nw": 1.0, "uw": 1e3, "mw": 1e6}
 _VOLTS = {"mv": 1e-3, "v": 1.0}
-_UNIT = re.compile(r"\s*([\d.eE+-]+)\s*,?\s*([A-Za-z]+)\s*")
+_UNIT = re.compile(r'\s*"?\s*([\d.eE+-]+)\s*"?\s*,?\s*"?\s*([A-Za-z]+)\s*"?\s*')
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,8 @@ def _library_name(files: Sequence[LibertyText]) -> str:
     prefix = 0
     while all(len(name) > prefix and name[prefix] == names[0][prefix] for name in names):
         prefix += 1
-    return names[0][:prefix].rstrip("_-") or names[0]
+    # whole words only: a_SEQ and a_SIMPLE have a in common, not a_S
+    return names[0][:prefix].rpartition("_")[0] or names[0]
 
 
 def _voltage(file: LibertyText) -> float:

@@ -175,3 +175,17 @@ def test_the_real_library_reads_whole(asap7: list[Path]) -> None:
     output = next(arc for arc in register.power if arc.pin == "QN")
     assert output.rise_fj.at(5.0, 0.72) == pytest.approx(0.509235 + 0.620513)
     assert library["AOI21x1_ASAP7_75t_R"].pins["Y"].function is not None
+
+
+def test_quoted_names_and_units_read_alike(tmp_path: Path) -> None:
+    quoted = TEXT.replace("(1, pf)", '(1, "pf")').replace("cell (ND2)", 'cell ("ND2")').replace("pin (A)", 'pin ("A")')
+    quoted = quoted.replace("ff (IQ, IQN)", 'ff ("IQ","IQN")').replace("direction : input", 'direction : "input"')
+    library, plain = small(tmp_path, quoted), small(tmp_path)
+    assert library["ND2"].pins == plain["ND2"].pins
+    assert library["FF"].flip_flop == plain["FF"].flip_flop
+
+
+def test_libraries_of_several_files_are_named_by_whole_words(tmp_path: Path) -> None:
+    for name in ("kit_SIMPLE", "kit_SEQ"):
+        (tmp_path / f"{name}.lib").write_text(TEXT.replace("library (small)", f"library ({name})"))
+    assert read_liberty([tmp_path / "kit_SIMPLE.lib", tmp_path / "kit_SEQ.lib"]).name == "kit"
