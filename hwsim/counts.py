@@ -13,6 +13,7 @@ What one count means, level by level:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +31,22 @@ SHAPE = (len(LEVELS), len(OPERANDS), len(DIRECTIONS))
 
 @dataclass(frozen=True, eq=False)
 class AccessCounts:
-    """Words moved: int64[level, operand, direction], in the order of the enums of hwsim.vocabulary."""
+    """Words moved: int64[level, operand, direction], in the order of the enums of hwsim.vocabulary.
+
+    Reads like the result file as well: `accesses["glb"]["psum"]["read"]`.
+    """
 
     words: NDArray[np.int64]
+
+    def __getitem__(self, level: Level | str) -> dict[str, dict[str, int]]:
+        return self.as_dict()[Level(level).value]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of the levels, so that `dict(accesses)` is what the result file holds."""
+        return tuple(level.value for level in LEVELS)
 
     @staticmethod
     def zero() -> AccessCounts:
@@ -63,6 +77,8 @@ class AccessCounts:
         return AccessCounts(self.words + other.words)
 
     def __eq__(self, other: Any) -> bool:
+        if isinstance(other, dict):
+            return self.as_dict() == other
         return isinstance(other, AccessCounts) and bool(np.array_equal(self.words, other.words))
 
     __hash__ = None  # type: ignore[assignment]

@@ -54,6 +54,15 @@ def test_totals_are_sums_over_layers(run: hwsim.Run) -> None:
         assert layer["cycles"] == layer["processing_cycles"] + sum(layer["stall_cycles"].values())
 
 
+def test_counts_read_like_the_file(run: hwsim.Run) -> None:
+    counts, content = run.runs[0].analysis.accesses, run.as_json()["layers"][0]["accesses"]
+    assert dict(counts) == counts.as_dict() == content
+    assert counts == content
+    assert counts["glb"]["psum"]["read"] == content["glb"]["psum"]["read"]
+    with pytest.raises(ValueError, match="l2"):
+        _ = counts["l2"]
+
+
 def test_frame_has_one_row_a_layer(run: hwsim.Run) -> None:
     frame = run.layers
     assert len(frame) == len(run.network.layers)
