@@ -22,6 +22,9 @@ from hwsim.files import write_bytes
 ONNX_TOLERANCE_PCT = 0.1
 """How far onnxruntime's accuracy may be from the simulated one before an export fails."""
 
+ROUNDING_IMAGES = 2
+"""Of a small test set, so many images may differ all the same: a sum on the border of two codes rounds to either."""
+
 
 @dataclass(frozen=True)
 class ExportedFiles:
@@ -91,8 +94,10 @@ def write_export(
     content = onnx_model(network).SerializeToString(deterministic=True)
     simulated = None if test is None else accuracy_pct(network.module, test, batch_size=250)
     measured = None if test is None else onnx_accuracy_pct(content, test)
-    if simulated is not None and measured is not None and abs(simulated - measured) > ONNX_TOLERANCE_PCT:
-        raise RunError(f"onnxruntime reaches {measured:.2f} % where the simulation reaches {simulated:.2f} %")
+    if test is not None and simulated is not None and measured is not None:
+        allowed_pct = max(ONNX_TOLERANCE_PCT, 100.0 * ROUNDING_IMAGES / len(test))
+        if abs(simulated - measured) > allowed_pct + 1e-9:
+            raise RunError(f"onnxruntime reaches {measured:.2f} % where the simulation reaches {simulated:.2f} %")
     save(network, files.recipe, files.weights, about)
     write_bytes(files.onnx, content)
     return ExportReport(

@@ -13,7 +13,7 @@ from compress.commands.export import export
 from compress.data import load_data
 from compress.recipe import load
 from compress.training import accuracy_pct
-from hwsim.errors import InputError
+from hwsim.errors import InputError, RunError
 
 POLICY = {
     "model": "digits-cnn",
@@ -92,6 +92,13 @@ def test_a_wrong_recipe_is_one_line(exported: tuple[Path, str], tmp_path: Path, 
     with pytest.raises(InputError, match=message) as caught:
         load(tmp_path / "m.recipe.json")
     assert "\n" not in str(caught.value)
+
+
+def test_an_onnx_file_that_is_off_fails_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compress.export.onnx_accuracy_pct", lambda content, split: 12.5)
+    with pytest.raises(RunError, match=r"onnxruntime reaches 12\.50 % where the simulation reaches"):
+        run(tmp_path)
+    assert not list(tmp_path.glob("m.*"))
 
 
 def test_wrong_input_is_one_line(tmp_path: Path) -> None:
