@@ -15,7 +15,8 @@ from functools import lru_cache
 import numpy as np
 
 from hwsim.accelerator import AcceleratorSpec
-from hwsim.costs import NORMALIZED, MemoryCosts
+from hwsim.costs import MemoryCosts
+from hwsim.default_costs import default_memory_costs
 from hwsim.errors import InputError
 from hwsim.kernels.search import search
 from hwsim.kernels.tuples import NestMap, NestShape, NestTile
@@ -29,18 +30,19 @@ _OBJECTIVES = (Objective.ENERGY, Objective.LATENCY, Objective.EDP)
 def best_mapping(
     layer: Layer,
     tile: AcceleratorSpec,
-    costs: MemoryCosts = NORMALIZED,
+    costs: MemoryCosts | None = None,
     objective: Objective | str = Objective.ENERGY,
 ) -> Mapping:
     """Return the best mapping of a layer; equal shapes share one search, whatever the layers' names.
 
-    Energy is that of all words moved, at `costs`; ties go to the faster mapping. Deterministic. Raises InputError with
-    the violated constraint where no mapping exists.
+    Energy is that of all words moved, at `costs` (the tile's default ones where left out); ties go to the faster
+    mapping. Deterministic. Raises InputError with the violated constraint where no mapping exists.
     """
     try:
         which = _OBJECTIVES.index(Objective(objective))
     except ValueError:
         raise InputError(f"objective '{objective}' is unknown; use energy, latency or edp") from None
+    costs = costs or default_memory_costs(tile)
     found = _search(lower_layer(layer), lower_tile(tile), tuple(costs), tile.dram_bits_per_cycle, which)
     if found is None:
         raise InputError(f"layer '{layer.name}' cannot be mapped on '{tile.name}': {why_unmappable(layer, tile)}")

@@ -63,6 +63,15 @@ def test_counts_read_like_the_file(run: hwsim.Run) -> None:
         _ = counts["l2"]
 
 
+@pytest.mark.parametrize("objective", ["energy", "latency", "edp"])
+def test_a_layer_alone_is_mapped_like_in_a_simulation(objective: str) -> None:
+    whole = simulate("resnet20-cifar", "paper", objective=objective)
+    for one in whole.runs[:6]:
+        alone = hwsim.analyze(one.layer, whole.tile, objective=objective)
+        assert alone.mapping == one.analysis.mapping
+        assert (alone.accesses, alone.cycles) == (one.analysis.accesses, one.cost.cycles)
+
+
 def test_frame_has_one_row_a_layer(run: hwsim.Run) -> None:
     frame = run.layers
     assert len(frame) == len(run.network.layers)
