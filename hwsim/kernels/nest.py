@@ -215,3 +215,16 @@ def set_slots(tl: NestTile, e: int, k: int, r: int) -> int:
         # a set wider than the array folds into segments, each in a chain of its own
         return tl.array_rows // k // r // ceil_div(e, tl.array_columns)
     return tl.array_rows // k // r * across
+
+
+@njit(cache=True)
+def balanced_blocks(total: int, largest: int, out: Ints) -> int:
+    """Fill out with the block sizes that cut `total` into 1, 2, ... equal parts, largest first; return how many."""
+    count = 0
+    size = min(total, largest)
+    while size >= 1:
+        size = ceil_div(total, ceil_div(total, size))
+        out[count] = size
+        count += 1
+        size -= 1
+    return count

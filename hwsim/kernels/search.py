@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hwsim.kernels.nest import (
     axis_words,
+    balanced_blocks,
     ceil_div,
     count_cycles,
     folded_rows,
@@ -26,19 +27,6 @@ TIE = 1e-12
 
 
 @njit(cache=True)
-def balanced_blocks(total: int, largest: int, out: Ints) -> int:
-    """Fill out with the block sizes that cut `total` into 1, 2, ... equal parts, largest first; return how many."""
-    count = 0
-    size = min(total, largest)
-    while size >= 1:
-        size = ceil_div(total, ceil_div(total, size))
-        out[count] = size
-        count += 1
-        size -= 1
-    return count
-
-
-@njit(cache=True)
 def _axis_table(sh: NestShape, k: int, blocks: Ints, vertical: bool, table: Ints) -> None:
     """Fill table int64[3, :] for each block size along an axis: positions stored, not padding, read by the array."""
     axis = np.empty(2, np.int64)
@@ -49,8 +37,7 @@ def _axis_table(sh: NestShape, k: int, blocks: Ints, vertical: bool, table: Ints
         else:
             axis_words(sh.columns, blocks[i], sh.taps_h, sh.stride_h, sh.dilation_h, sh.padding_h, sh.in_columns, axis)
             table[2, i] = axis[0]
-        table[0, i] = axis[0]
-        table[1, i] = axis[1]
+        table[0, i], table[1, i] = axis
 
 
 @njit(cache=True)
@@ -106,7 +93,7 @@ def _place(sh: NestShape, tl: NestTile, at: NestMap) -> Place:
     )
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _room(sh: NestShape, tl: NestTile, at: NestMap, place: Place, held: int, least: int, g: int) -> int:
     """Return how many filters' psums (and weights, where they stay) the GLB has room for beside the rest.
 
@@ -123,7 +110,7 @@ def _room(sh: NestShape, tl: NestTile, at: NestMap, place: Place, held: int, lea
     return room if filters <= tl.glb_filter_bits else 0
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _bound(k: Floats, n: Ints, out: Floats) -> None:
     """Fill out with energy and a lower bound of cycles, from unit prices k and counts n.
 
@@ -149,12 +136,12 @@ def _raise(sh: NestShape, k: Floats, n: Ints, folds: int, held: int, chains: int
     cost[0] += max(0.0, 2.0 * np.sqrt(k[3] * k[5] * work) - k[3] * n[2] - k[5] * n[4])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _worse(objective: int, cost: Floats, best: Floats) -> bool:
     """Tell whether nothing that costs at least this much (energy, cycles) precedes the best mapping so far."""
-    first, second = cost[0], cost[1]
+    first, second = cost
     if objective == 1:
-        first, second = cost[1], cost[0]
+        second, first = cost
     elif objective == 2:
         first, second = cost[0] * cost[1], cost[0]
     if first > best[0] * (1.0 + TIE):
@@ -178,12 +165,12 @@ def _try(
         best[0], best[1] = cost[1], cost[0]
     elif objective == 2:
         best[0], best[1] = cost[0] * cost[1], cost[0]
-    best[2], best[3] = cost[0], cost[1]
+    best[2:] = cost
     for i in range(13):
         found[i] = mp[i]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _search_sets(
     sh: NestShape, tl: NestTile, k: Floats, objective: int, at: NestMap, place: Place,
     slots: int, n: Ints, cost: Floats, best: Floats, found: Ints, sizes: Ints,
@@ -200,8 +187,8 @@ def _search_sets(
         t = sizes[1, ti]
         chunk = at.p * t
         n[1] = ceil_div(sh.filters, chunk)
-        sum_p = sh.filters // chunk * at.p + min(at.p, sh.filters % chunk)
-        for gi in range(balanced_blocks(sh.groups, slots // t, sizes[2])):
+        sizes[2, 0] = 1
+        for gi in range(1 if sh.groups == 1 else balanced_blocks(sh.groups, slots // t, sizes[2])):
             g = sizes[2, gi]
             room = _room(sh, tl, at, place, stage, chunk, g)
             if room < min(chunk, sh.filters):
@@ -217,67 +204,102 @@ def _search_sets(
             n[6] = 1 if single or (one_block and place.folds == 1 and m <= chunk and stays) else place.positions
             n[5] = 1 if n[6] == 1 or (at.keep_filter == 1 and stays) else place.positions
             n[7] = at.e if n[6] == 1 else place.strips
-            n[8] = steps * sum_p * ceil_div(sh.groups, g)
+            n[8] = least_steps
             _bound(k, n, cost)
             if _worse(objective, cost, best):
                 continue
-            mp = NestMap(
-                m, at.n, at.e, at.f, at.p, at.q, at.r, t, g, at.k, at.filters_outer, at.keep_ifmap, at.keep_filter
-            )
-            _try(sh, tl, k, objective, mp, n, cost, best, found)
+            sum_p = sh.filters // chunk * at.p + min(at.p, sh.filters % chunk)
+            n[8] = steps * sum_p * ceil_div(sh.groups, g)
+            _bound(k, n, cost)
+            if not _worse(objective, cost, best):
+                _try(sh, tl, k, objective, NestMap(m, *at[1:7], t, g, *at[9:]), n, cost, best, found)
     n[8] = least_steps
 
 
 @njit(cache=True)
-def _search_chains(
-    sh: NestShape, tl: NestTile, k: Floats, objective: int, at: NestMap,
-    limits: Ints, cost: Floats, best: Floats, found: Ints, sizes: Ints,
-) -> None:  # fmt: skip
-    """Search p, q, r (then t and g) for one position block, order and residency; limits: p, q, p q that an RF holds."""
-    n = np.empty(9, np.int64)
-    place = _place(sh, tl, at)
-    height = tl.array_rows // at.k
-    most = set_slots(tl, at.e, at.k, 1)
+def _chains(sh: NestShape, tl: NestTile, k: int, limits: Ints) -> Ints:
+    """Return int64[chains, 9], by falling q, then falling r, what they fix in any position block.
+
+    q, r, filters that a PE holds at this q, channels of a pass, passes over these, passes over q channels, channels
+    that a PE goes through in all of them, chains over the array's height, row of the next q.
+    """
+    height = tl.array_rows // k
+    sizes = np.empty(2 * int(np.sqrt(max(sh.channels, height))) + 2, np.int64)
+    out = np.empty((limits[1] * min(len(sizes), height), 9), np.int64)
+    count = 0
+    widest = 1
     for q in range(limits[1], 0, -1):
-        widest = limits[0]
-        while not rf_fits(sh, tl, widest, q):
-            widest -= 1
-        blocks = balanced_blocks(ceil_div(sh.channels, q), height, sizes[0])
-        # the longest chain and the most filters a PE holds at this q: no r and no p does better than both
-        if not _ideal(sh, tl, at, place, widest, q, q * sizes[0, 0], most, q, 1, n):
+        while widest < limits[0] and rf_fits(sh, tl, widest + 1, q):
+            widest += 1
+        passes = ceil_div(sh.channels, q)
+        blocks = balanced_blocks(passes, height, sizes)
+        for i in range(blocks):
+            stage = q * sizes[i]
+            row = out[count]
+            row[0], row[1], row[2], row[3] = q, sizes[i], widest, stage
+            row[4], row[5] = ceil_div(sh.channels, stage), passes
+            row[6] = sh.channels // stage * q + min(q, sh.channels % stage)
+            row[7] = height // sizes[i]
+            row[8] = count - i + blocks
+            count += 1
+    return out[:count]
+
+
+@njit(cache=True, error_model="numpy")
+def _search_chains(
+    sh: NestShape, tl: NestTile, k: Floats, objective: int, at: NestMap, chains: Ints,
+    filter_passes: Ints, n: Ints, cost: Floats, best: Floats, found: Ints, sizes: Ints,
+) -> None:  # fmt: skip
+    """Search p, q, r (then t and g) for one position block, order and residency.
+
+    chains: as `_chains` gives them; filter_passes int64[p]: passes over p filters.
+    """
+    place = _place(sh, tl, at)
+    across = tl.array_columns // at.e
+    segments = ceil_div(at.e, tl.array_columns)
+    most = set_slots(tl, at.e, at.k, 1)
+    i = 0
+    while i < len(chains):
+        row = chains[i]
+        q, widest, stage = row[0], row[2], row[3]
+        if i == 0 or chains[i - 1, 0] != q:
+            # the longest chain and the most filters a PE holds at this q: no r and no p does better than both
+            if not _ideal(sh, tl, at, place, row, widest, filter_passes[widest], most, q, 1, n):
+                i = row[8]
+                continue
+            _bound(k, n, cost)
+            _raise(sh, k, n, place.folds, widest * q, most, cost)
+            if _worse(objective, cost, best):
+                i = row[8]
+                continue
+        i += 1
+        slots = row[7] * across if across > 0 else row[7] // segments
+        if slots == 0 or not _ideal(sh, tl, at, place, row, widest, filter_passes[widest], slots, stage, 1, n):
             continue
         _bound(k, n, cost)
-        _raise(sh, k, n, place.folds, widest * q, most, cost)
         if _worse(objective, cost, best):
             continue
-        for ri in range(blocks):
-            r = sizes[0, ri]
-            slots = set_slots(tl, at.e, at.k, r)
-            if slots == 0 or not _ideal(sh, tl, at, place, widest, q, q * r, slots, q * r, 1, n):
+        for p in range(widest, 0, -1):
+            if not _ideal(sh, tl, at, place, row, p, filter_passes[p], slots, stage, p, n):
                 continue
             _bound(k, n, cost)
             if _worse(objective, cost, best):
                 continue
-            for p in range(widest, 0, -1):
-                if not _ideal(sh, tl, at, place, p, q, q * r, slots, q * r, p, n):
-                    continue
-                _bound(k, n, cost)
-                if _worse(objective, cost, best):
-                    continue
-                mp = NestMap(1, at.n, at.e, at.f, p, q, r, 1, 1, at.k, at.filters_outer, at.keep_ifmap, at.keep_filter)
-                _search_sets(sh, tl, k, objective, mp, place, slots, n, cost, best, found, sizes)
+            mp = NestMap(1, at.n, at.e, at.f, p, q, row[1], 1, 1, at.k, at.filters_outer, at.keep_ifmap, at.keep_filter)
+            _search_sets(sh, tl, k, objective, mp, place, slots, n, cost, best, found, sizes)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _ideal(
-    sh: NestShape, tl: NestTile, at: NestMap, place: Place,
-    p: int, q: int, stage: int, slots: int, held: int, least: int, n: Ints,
+    sh: NestShape, tl: NestTile, at: NestMap, place: Place, chain: Ints,
+    p: int, filter_passes: int, slots: int, held: int, least: int, n: Ints,
 ) -> bool:  # fmt: skip
     """Fill n with the fewest passes and loads of any t and g; return whether there are any.
 
-    A pass has at least `least` filters, at most p in a PE, the array has `slots` chains of `stage` channels, and the
+    A pass has at least `least` filters, at most p in a PE; the array has `slots` chains as in a row of `_chains`; the
     GLB holds at least `held` channels.
     """
+    stage = chain[3]
     room = _room(sh, tl, at, place, held, least, 1)
     one_chunk = stage >= sh.channels and place.folds == 1
     passing = at.filters_outer == 1 and at.keep_filter == 0
@@ -291,17 +313,15 @@ def _ideal(
     stays = positions == 1 or (one_chunk and (at.filters_outer == 1 or chunk >= sh.filters))
     keeps = at.keep_filter == 1 and (at.filters_outer == 1 or m >= sh.filters)
     keeps_ifmap = (at.keep_ifmap == 1 or stage >= sh.channels) and (positions == 1 or at.filters_outer == 0)
-    n[0] = 1 if keeps_ifmap else ceil_div(sh.filters, m)
-    n[1] = ceil_div(sh.filters, chunk)
-    n[2] = ceil_div(sh.filters, p)
-    blocks = sh.channels // stage
-    rest = sh.channels - blocks * stage
-    n[3] = place.folds * (blocks + (1 if rest else 0))
-    n[4] = ceil_div(sh.channels, q)
+    n[0] = 1 if keeps_ifmap or m >= sh.filters else (sh.filters + m - 1) // m
+    n[1] = 1 if chunk >= sh.filters else (sh.filters + chunk - 1) // chunk
+    n[2] = filter_passes
+    n[3] = place.folds * chain[4]
+    n[4] = chain[5]
     n[5] = 1 if stays or keeps else positions
     n[6] = 1 if stays else positions
     n[7] = at.e if stays else place.strips
-    n[8] = ceil_div(place.steps * (blocks * q + min(q, rest)) * sh.filters * sh.groups, slots)
+    n[8] = int(float(place.steps * chain[6]) * (sh.filters * sh.groups) / slots)
     return True
 
 
@@ -329,8 +349,7 @@ def search(sh: NestShape, tl: NestTile, w: Floats, objective: int, best: Floats,
     what cannot precede the best so far is skipped, and nothing else.
     """
     best[:] = np.inf
-    largest = max(sh.rows, sh.columns, sh.batch, sh.groups, sh.filters, sh.channels)
-    sizes = np.empty((3, 2 * int(np.sqrt(largest)) + 2), np.int64)
+    sizes = np.empty((3, 2 * int(np.sqrt(max(sh.rows, sh.columns, sh.batch, sh.groups, sh.filters))) + 2), np.int64)
     e_sizes = sizes[0, : balanced_blocks(sh.rows, sh.rows, sizes[0])].copy()
     f_sizes = sizes[0, : balanced_blocks(sh.columns, sh.columns, sizes[0])].copy()
     n_sizes = sizes[0, : balanced_blocks(sh.batch, sh.batch, sizes[0])].copy()
@@ -346,11 +365,18 @@ def search(sh: NestShape, tl: NestTile, w: Floats, objective: int, best: Floats,
         limits[1] += 1
     if limits[0] == 0 or limits[1] == 0:
         return
-    widest = limits[0]
-    for q in range(1, limits[1] + 1):
-        while not rf_fits(sh, tl, widest, q):
-            widest -= 1
-        limits[2] = max(limits[2], widest * q)
+    chains = _chains(sh, tl, k, limits)
+    filter_passes = np.empty(limits[0] + 1, np.int64)
+    for p in range(1, limits[0] + 1):
+        filter_passes[p] = ceil_div(sh.filters, p)
+    # the best of every chain at once, for the bound of a position block
+    deepest = chains[0].copy()
+    deepest[3] = limits[1] * (tl.array_rows // k)
+    deepest[4] = ceil_div(sh.channels, deepest[3])
+    deepest[6] = sh.channels
+    for row in chains:
+        limits[2] = max(limits[2], row[0] * row[2])
+        deepest[6] = min(deepest[6], row[6])
     bounds = np.full(4 * len(e_sizes) * len(f_sizes) * len(n_sizes), np.inf)
     prices = np.empty(14, np.float64)
     counts = np.empty(9, np.int64)
@@ -358,9 +384,9 @@ def search(sh: NestShape, tl: NestTile, w: Floats, objective: int, best: Floats,
     for index in range(len(bounds)):
         ei, fi, at = _position(sh, tl, index, e_sizes, f_sizes, n_sizes, k)
         slots = set_slots(tl, at.e, k, 1)
-        deepest = limits[1] * (tl.array_rows // k)
         place = _place(sh, tl, at)
-        if slots < 1 or not _ideal(sh, tl, at, place, limits[0], limits[1], deepest, slots, 1, 1, counts):
+        widest = limits[0]
+        if slots < 1 or not _ideal(sh, tl, at, place, deepest, widest, filter_passes[widest], slots, 1, 1, counts):
             continue
         _price(sh, tl, w, rows[:, ei], columns[:, fi], prices)
         _bound(prices, counts, cost)
@@ -371,4 +397,4 @@ def search(sh: NestShape, tl: NestTile, w: Floats, objective: int, best: Floats,
             break
         ei, fi, at = _position(sh, tl, index, e_sizes, f_sizes, n_sizes, k)
         _price(sh, tl, w, rows[:, ei], columns[:, fi], prices)
-        _search_chains(sh, tl, prices, objective, at, limits, cost, best, found, sizes)
+        _search_chains(sh, tl, prices, objective, at, chains, filter_passes, counts, cost, best, found, sizes)
