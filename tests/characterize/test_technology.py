@@ -88,7 +88,7 @@ def test_the_shipped_table_is_what_the_command_writes(asap7: list[Path]) -> None
     assert compact_json(fit_library(library, region), region) == EMBEDDED_TABLE.read_text()
 
 
-@pytest.mark.parametrize("multiplier", ["wallace", "booth-weight"])
+@pytest.mark.parametrize("multiplier", ["booth-weight", pytest.param("wallace", marks=pytest.mark.slow)])
 def test_mapping_to_the_compact_table_gives_the_full_librarys_netlist(asap7: list[Path], multiplier: str) -> None:
     design, _ = mac_design(multiplier)
     full, compact = read_liberty(asap7), embedded_library()
