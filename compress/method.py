@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from compress.problem import Candidate
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -55,3 +58,11 @@ class SearchMethod(Protocol):
 
     def load(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned."""
+
+
+@runtime_checkable
+class TrainingMethod(Protocol):
+    """A method that changes the network's weights (needs_training_data)."""
+
+    def trained_weights(self, candidate: Candidate) -> dict[str, Tensor]:
+        """Return the state dict that a candidate was measured with."""

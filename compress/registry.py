@@ -21,6 +21,7 @@ def build_method(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> Se
         "composite": _composite,
         "amc": _amc,
         "haq": _haq,
+        "asqj": _asqj,
         "opq": _opq,
         "nsga2": _nsga2,
         "uniform": _uniform,
@@ -58,6 +59,12 @@ def _haq(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMeth
     from compress.baselines.terminal_agent import TerminalSpec
 
     return HAQ(task.problem, budget, TerminalSpec().scaled(budget.episodes), spec.seed)
+
+
+def _asqj(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:
+    from compress.baselines.asqj import ASQJ, ASQJSpec
+
+    return ASQJ(task, budget, ASQJSpec(), spec.seed)
 
 
 def _opq(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:

@@ -26,8 +26,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
 class SearchSpec:
     """The options of `compress search`, as they are written to run.json.
 
-    `refine` counts episodes of local refinement after the method's own; -1 stands for a fifth of the episodes after the
-    composite agent and none after other methods. Paths are kept as given.
+    `refine` counts episodes of local refinement after the method's own; -1 stands for the default: none after other
+    methods than the composite agent; after that a fifth of its episodes, but as many as its own up to 50, because a
+    short search leaves the agent little to learn from. Paths are kept as given.
     """
 
     model: str
@@ -79,7 +80,7 @@ class SearchSpec:
         """Episodes of refinement."""
         if self.refine >= 0:
             return self.refine
-        return max(1, self.episodes // 5) if self.method == "composite" else 0
+        return default_refinement(self.episodes) if self.method == "composite" else 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the content of run.json."""
@@ -93,6 +94,11 @@ class SearchSpec:
             if name not in known:
                 raise InputError(f"run.json: {unknown_name('option', name, known)}")
         return cls(**{**content, "pruners": tuple(content.get("pruners", ()))})
+
+
+def default_refinement(episodes: int) -> int:
+    """Return the episodes of refinement that follow a composite search where none are asked for."""
+    return max(episodes // 5, min(episodes, 50))
 
 
 def check_same(recorded: SearchSpec, asked: Mapping[str, Any]) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import safetensors.torch
+from torch import Tensor
 
 from compress.action import policy_of
 from compress.archive import Archive
-from compress.method import SearchBudget, SearchMethod
+from compress.baselines.weight_training import frozen_with
+from compress.method import SearchBudget, SearchMethod, TrainingMethod
 from compress.outcome import (
     ARCHIVE_FILE,
     EPISODES_FILE,
@@ -35,9 +39,16 @@ from compress.registry import build_method
 from compress.report import write_report
 from compress.run_folder import create, locked, write_run
 from compress.search import Phase, Progress, Row, SearchLoop
-from compress.search_spec import SearchSpec
+from compress.search_spec import SearchSpec, default_refinement
 from compress.selection import Selection, select
 from compress.task import SearchTask, build_task
+from hwsim.files import write_bytes
+
+if TYPE_CHECKING:
+    from compress.oracle import Oracle
+
+WEIGHTS_FILE = "weights.safetensors"
+"""The weights that a method trained; policy.json holds for these then."""
 
 _SHARING_METHODS = ("random", "nsga2")
 """Controls that get the refinement's evaluations for themselves, so that all are equal."""
@@ -98,7 +109,7 @@ def plan(task: SearchTask, spec: SearchSpec, archive: Archive) -> list[Phase]:
     """Return the phases of a search: the method, then the refinement where there is one."""
     per_episode = task.problem.depth
     if spec.method in _SHARING_METHODS and spec.refine == -1:
-        episodes = spec.episodes + max(1, spec.episodes // 5)
+        episodes = spec.episodes + default_refinement(spec.episodes)
         return [Phase(build_method(task, SearchBudget(episodes, per_episode), spec), episodes)]
     method: SearchMethod = build_method(task, SearchBudget(spec.episodes, per_episode), spec)
     phases = [Phase(method, spec.episodes)]
@@ -111,7 +122,7 @@ def plan(task: SearchTask, spec: SearchSpec, archive: Archive) -> list[Phase]:
 
 def _total_episodes(spec: SearchSpec) -> int:
     if spec.method in _SHARING_METHODS and spec.refine == -1:
-        return spec.episodes + max(1, spec.episodes // 5)
+        return spec.episodes + default_refinement(spec.episodes)
     return spec.episodes + spec.refine_episodes
 
 
@@ -151,11 +162,10 @@ def _finish(
     selection = select(loop.archive, problem.budget)
     display.say("measuring the chosen policy on the test set")
     chosen = policy_of(problem.names, selection.candidate.choices)
-    figures = TestFigures(
-        task.oracle.baseline_on("test"),
-        task.oracle.evaluate(chosen, split="test"),
-    )
-    policy = final_policy(spec, task.oracle.realised(chosen))
+    weights = _trained_weights(loop.phases[0].method, selection.candidate)
+    judge = task.oracle if weights is None else task.oracle_of(frozen_with(task.model, weights))
+    figures = TestFigures(task.oracle.baseline_on("test"), judge.evaluate(chosen, split="test"))
+    policy = final_policy(spec, judge.realised(chosen))
     content = {
         "schema": 1,
         "method": spec.method,
@@ -175,7 +185,7 @@ def _finish(
         "energy": spec.energy,
         "accelerator": spec.accelerator,
         "validation": _validation_content(task, selection.candidate, loop),
-        "layers": _layer_energies(task, chosen),
+        "layers": _layer_energies(task, judge, chosen),
         "closest": [_figures(candidate) for candidate in selection.closest],
         "overhead_pct": _overhead_pct(loop.progress),
         "hyperparameters": {phase.method.name: phase.method.hyperparameters() for phase in loop.phases},
@@ -187,6 +197,8 @@ def _finish(
         ARCHIVE_FILE: plain(archive_content(problem.names, loop.archive.front())),
         RESULT_FILE: content,
     }
+    if weights is not None:
+        write_bytes(folder / WEIGHTS_FILE, safetensors.torch.save({k: v.contiguous() for k, v in weights.items()}))
     write_outcome(folder, contents)
     write_report(folder)
     return SessionResult(content, selection)
@@ -212,9 +224,17 @@ def _validation_content(task: SearchTask, chosen: Candidate, loop: SearchLoop) -
     }
 
 
-def _layer_energies(task: SearchTask, chosen: Policy) -> list[dict[str, Any]]:
+def _trained_weights(method: SearchMethod, candidate: Candidate) -> dict[str, Tensor] | None:
+    """Return the weights that a method trained for a candidate; None where it trains none."""
+    if not method.needs_training_data:
+        return None
+    assert isinstance(method, TrainingMethod)
+    return method.trained_weights(candidate)
+
+
+def _layer_energies(task: SearchTask, judge: Oracle, chosen: Policy) -> list[dict[str, Any]]:
     before = task.oracle.price(Policy({})).layer_energy_pj
-    after = task.oracle.price(chosen).layer_energy_pj
+    after = judge.price(chosen).layer_energy_pj
     return [
         {"name": name, "energy_before_pj": before[name], "energy_after_pj": energy_pj}
         for name, energy_pj in after.items()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.action import ActionSpec
-from compress.problem import AccuracyBudget, Metric, SearchProblem
+from compress.action import ActionSpec, policy_of
+from compress.policy import LayerPolicy
+from compress.problem import AccuracyBudget, Candidate, Metric, SearchProblem
 from compress.pruning import PRUNERS, SEARCH_PRUNERS
 from compress.reward import load_reward
 from compress.search_spec import SearchSpec
@@ -35,6 +37,16 @@ class SearchTask:
     model: nn.Module
     dataset: Dataset
     oracle_of: Callable[[nn.Module], Oracle]
+
+    def measure_trained(self, model: nn.Module, choices: Sequence[LayerPolicy], episode: int) -> Candidate:
+        """Measure the network's choices with other weights, against the baseline of the given ones (one evaluation)."""
+        start = time.perf_counter()
+        measured = self.oracle_of(model).evaluate(policy_of(self.problem.names, choices))
+        baseline = self.oracle.baseline
+        measurement = replace(measured, accuracy_loss_pct=baseline.accuracy_pct - measured.accuracy_pct)
+        self.problem.measuring_s += time.perf_counter() - start
+        self.oracle.evaluations += 1
+        return self.problem.candidate(choices, measurement, episode)
 
 
 def build_task(spec: SearchSpec) -> SearchTask:
