@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,13 @@ class Activity:
     period_fs: int
     source: str
     latest_fs: int = 0
+
+    def with_clock(self, clock: str) -> Activity:
+        """Return the activity with the clock net's own: two toggles a cycle, high for half of it."""
+        net = self.net_names.index(clock)
+        toggles, high_fs = self.toggles.copy(), self.high_fs.copy()
+        toggles[net], high_fs[net] = 2 * self.cycles, self.cycles * (self.period_fs // 2)
+        return replace(self, toggles=toggles, high_fs=high_fs)
 
     def __add__(self, other: Activity) -> Activity:
         """Return the activity of two simulations of the same netlist taken together."""

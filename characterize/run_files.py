@@ -6,15 +6,15 @@ import csv
 import io
 import json
 from datetime import datetime, timezone
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from characterize.cell_models import cell_models
 from characterize.energy_results import REFERENCE
+from characterize.mac_interface import Role
 from characterize.recorded_run import CELLS_FILE, NETLIST_FILE, copy_sources
 from characterize.run import RunOutcome
+from characterize.saif import write_saif
 from characterize.spec import RunSpec
 from hwsim.energy_table import MacEnergyTable
 from hwsim.files import write_bytes, write_json, write_text
@@ -34,8 +34,7 @@ def write_run(outcome: RunOutcome, spec: RunSpec, folder: Path, wall_s: float) -
     write_text(folder / NETLIST_FILE, outcome.mac.synthesis.verilog)
     write_text(folder / CELLS_FILE, cell_models(outcome.mac.netlist.library))
     copy_sources(outcome.mac.design, folder)
-    if find_spec("characterize.saif"):
-        write_text(folder / "activity.saif", activity_saif(outcome))
+    write_text(folder / "activity.saif", activity_saif(outcome))
     record = {
         "schema": 1,
         **table.provenance,
@@ -74,9 +73,9 @@ def weight_csv(table: MacEnergyTable) -> str:
 
 def activity_saif(outcome: RunOutcome) -> str:
     """Return the switching activity of the 8/8 streams as SAIF."""
-    saif = import_module("characterize.saif")
-    text: str = saif.write_saif(outcome.measured[REFERENCE].activity)
-    return text
+    mac = outcome.mac
+    activity = outcome.measured[REFERENCE].activity.with_clock(mac.interface.ports[Role.CLOCK])
+    return write_saif(activity, mac.netlist.name)
 
 
 def write_plots(outcome: RunOutcome, folder: Path) -> None:

@@ -18,13 +18,23 @@ import click
     multiple=True,
     help="full library of the run, if it had one (repeatable)",
 )
+@click.option("--vcd", type=click.Path(path_type=Path), help="write Icarus's waveforms of that comparison to a file")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="write the report to a file")
 def verify(
-    folder: Path, *, vectors: int, cycles: int, seed: int, liberty: tuple[Path, ...], json_file: Path | None
+    folder: Path,
+    *,
+    vectors: int,
+    cycles: int,
+    seed: int,
+    liberty: tuple[Path, ...],
+    vcd: Path | None,
+    json_file: Path | None,
 ) -> None:
     """Prove the run in DIR: RTL and netlist against exact integers on a cocotb bench, toggles against Icarus."""
+    from characterize.icarus import TOLERANCE, ToggleComparison, check_toggles
     from characterize.recorded_run import read_run
-    from characterize.verification import QUICK_TO_RUN, refuse_failure, verify_mac
+    from characterize.verification import QUICK_TO_RUN, Verdict, refuse_failure, verify_mac
+    from hwsim.errors import RunError
     from hwsim.files import write_json
 
     run = read_run(folder, liberty)
@@ -38,8 +48,19 @@ def verify(
         preferred=QUICK_TO_RUN,
         wraps=not run.own_rtl,
     )
-    content = {"schema": 1, "function": report.as_json()}
+    toggles = check_toggles(run, cycles, seed, vcd) if report.status is not Verdict.FAILED else None
     if json_file is not None:
-        write_json(json_file, content)
+        found = (
+            toggles.as_json()
+            if isinstance(toggles, ToggleComparison)
+            else {"status": "not compared", "reason": toggles}
+        )
+        write_json(json_file, {"schema": 1, "function": report.as_json(), "toggles": found})
     refuse_failure(report)
     click.echo(f"function: {report.sentence()}")
+    if not isinstance(toggles, ToggleComparison):
+        click.echo(f"toggles: not compared: {toggles}")
+        return
+    if not toggles.agrees:
+        raise RunError(f"toggles differ by more than {100 * TOLERANCE:g} %: {toggles.sentence()}")
+    click.echo(f"toggles: {toggles.sentence()}")

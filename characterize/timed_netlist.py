@@ -1,0 +1,93 @@
+"""A netlist as Verilog with the very delays of the compiled simulation, for any event-driven simulator, without SDF.
+
+Every gate is a process of its own: when inputs change it waits until all changes of that instant are in, looks up the
+smallest delay among the inputs that changed, and assigns the new level through a continuous assignment with that
+delay. Such assignments are inertial in Verilog: a level that returns before the delay is over swallows the pulse.
+"""
+
+from __future__ import annotations
+
+from characterize.gate_arrays import Bytes, GateArrays
+from characterize.lowering import LoweredNetlist
+from characterize.simulation import settled_levels
+from characterize.vcd import NET_PREFIX
+
+
+def timed_verilog(lowered: LoweredNetlist, module: str, clock: str) -> str:
+    """Return the module: ports as the netlist's, wires net_NUMBER, times in fs (needs a time unit of 1 fs)."""
+    arrays = lowered.arrays
+    level = settled_levels(lowered)
+    ports = [f"  input {clock}"]
+    ports += [f"  input [{len(nets) - 1}:0] {_port(name)}" for name, nets in lowered.input_nets.items()]
+    ports += [f"  output [{len(nets) - 1}:0] {_port(name)}" for name, nets in lowered.output_nets.items()]
+    lines = ["// Generated: delays per input, edge and state, in fs.", "`timescale 1fs/1fs", f"module {module} ("]
+    lines += [",\n".join(ports), ");"]
+    lines += [f"  wire {NET_PREFIX}{net};" for net in range(lowered.nets)]
+    lines += [f"  assign {NET_PREFIX}0 = 1'b0;", f"  assign {NET_PREFIX}1 = 1'b1;"]
+    lines += [f"  assign {NET_PREFIX}{lowered.net_names.index(clock)} = {clock};"]
+    lines += _input_lines(lowered)
+    for register in range(arrays.ff_output.size):
+        lines += _register_lines(arrays, register, clock, int(level[arrays.ff_output[register]]))
+    for gate in range(arrays.gate_output.size):
+        lines += _gate_lines(arrays, gate, level)
+    for name, nets in lowered.output_nets.items():
+        bits = ", ".join(f"{NET_PREFIX}{net}" for net in reversed(nets))
+        lines.append(f"  assign {_port(name)} = {{{bits}}};")
+    return "\n".join([*lines, "endmodule", ""])
+
+
+def _port(name: str) -> str:
+    return name if name.replace("$", "_").isidentifier() else f"\\{name} "
+
+
+def _input_lines(lowered: LoweredNetlist) -> list[str]:
+    delays = lowered.arrays.input_delay_fs
+    bits = [(name, bit, net) for name, nets in lowered.input_nets.items() for bit, net in enumerate(nets)]
+    return [
+        f"  assign #({delays[index, 1]}, {delays[index, 0]}) {NET_PREFIX}{net} = {_port(name)}[{bit}];"
+        for index, (name, bit, net) in enumerate(bits)
+    ]
+
+
+def _register_lines(arrays: GateArrays, register: int, clock: str, level: int) -> list[str]:
+    net, data = arrays.ff_output[register], arrays.ff_data[register]
+    fall, rise = arrays.ff_delay_fs[register]
+    inverted = "~" if arrays.ff_invert[register] else ""
+    return [
+        f"  reg q{net} = 1'b{level};",
+        f"  always @(posedge {clock}) q{net} <= {inverted}{NET_PREFIX}{data};",
+        f"  assign #({rise}, {fall}) {NET_PREFIX}{net} = q{net};",
+    ]
+
+
+def _gate_lines(arrays: GateArrays, gate: int, level: Bytes) -> list[str]:
+    net = arrays.gate_output[gate]
+    inputs = arrays.pin_net[arrays.pin_start[gate] : arrays.pin_start[gate + 1]]
+    count = len(inputs)
+    states = 1 << count
+    start = arrays.arc_start[gate]
+    delays = arrays.delay_fs[start : start + count * states].tolist()
+    function = arrays.tables[arrays.table_start[gate] : arrays.table_start[gate] + states]
+    table = "".join(str(int(bit)) for bit in function[::-1])
+    state = sum(int(level[pin]) << bit for bit, pin in enumerate(inputs))
+    now = "{" + ", ".join(f"{NET_PREFIX}{pin}" for pin in reversed(inputs.tolist())) + "}"
+    lines = [
+        f"  reg v{net} = 1'b{level[net]}; reg [31:0] d{net} = 1, t{net} [0:{len(delays) - 1}];",
+        f"  reg [{count - 1}:0] s{net} = {state}, p{net} = {state};",
+        "  initial begin " + " ".join(f"t{net}[{i}] = {delay};" for i, delay in enumerate(delays)) + " end",
+        f"  wire [{states - 1}:0] f{net} = {states}'b{table};",
+        f"  always @({' or '.join(f'{NET_PREFIX}{pin}' for pin in dict.fromkeys(inputs.tolist()))}) begin",
+        f"    #0 s{net} = {now};",
+        f"    if (^s{net} !== 1'bx && s{net} != p{net}) begin",
+        f"      p{net} = p{net} ^ s{net}; d{net} = 32'hffffffff;",
+    ]
+    for pin in range(count):
+        delay = f"t{net}[{pin * states} + s{net}]"
+        lines.append(f"      if (p{net}[{pin}] && {delay} < d{net}) d{net} = {delay};")
+    lines += [
+        f"      p{net} = s{net}; v{net} = f{net}[s{net}];",
+        "    end",
+        "  end",
+        f"  assign #(d{net}) {NET_PREFIX}{net} = v{net};",
+    ]
+    return lines
