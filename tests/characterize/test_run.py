@@ -96,8 +96,8 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     options = ["--bits", "8", "--ci", "0.1", "--activity", "zero-delay"]
     for name, jobs in (("a", "1"), ("b", "2")):
         assert invoke("--out", str(tmp_path / name), "--jobs", jobs, *options).exit_code == 0
-    for path in (tmp_path / "a").iterdir():
-        ours, theirs = path.read_bytes(), (tmp_path / "b" / path.name).read_bytes()
+    for path in (one for one in (tmp_path / "a").rglob("*") if one.is_file()):
+        ours, theirs = path.read_bytes(), (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
         if path.name == "run.json":
             records = [json.loads(raw) for raw in (ours, theirs)]
             for record in records:
