@@ -1,0 +1,96 @@
+"""Laws of a policy on real architectures: masked equals removed, and what is priced is what physically stays."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compress.calibration import Calibration
+from compress.compression import Compression, Compressor
+from compress.graph import trace
+from compress.models import MODELS, build_model
+from compress.policy import LayerPolicy
+from compress.pruning import SEARCH_PRUNERS, Granularity, pruner
+from tests.reference.plain_evaluation import compressed_model, logits
+
+NETWORKS = ["resnet20-cifar", "vgg11-cifar", "mobilenet_v2-cifar", "squeezenet1_0-cifar"]
+FILTER_PRUNERS = tuple(name for name in SEARCH_PRUNERS if pruner(name).granularity is Granularity.FILTER)
+
+
+@cache
+def compressor(name: str) -> Compressor:
+    """A network with random weights and BatchNorm statistics that hide nothing behind zeros."""
+    torch.manual_seed(5)
+    model = build_model(name).eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.uniform_(module.bias, -0.5, 0.5)
+            module.running_mean.normal_(0, 0.1)  # type: ignore[union-attr, operator]
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    channels, height, _ = MODELS[name].input_shape
+    edge = height if name.startswith("vgg") else 16  # shapes shrink, dependencies do not
+    images = torch.randn(4, channels, edge, edge)
+    graph = trace(model, images[:1])
+    return Compressor(graph, Calibration(graph, model, images))
+
+
+def compression(name: str, seed: int, pruners: tuple[str, ...]) -> Compression:
+    rng = np.random.default_rng(seed)
+    deriving = compressor(name)
+    most = float(rng.choice([0.2, 0.6, 1.0]))
+    return deriving.derive(
+        [
+            LayerPolicy(str(rng.choice(pruners)), float(rng.uniform(0, most)) if rng.random() < 0.8 else 0.0)
+            for _ in deriving.graph.layers
+        ]
+    )
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@settings(max_examples=4, deadline=None)
+@given(seed=st.integers(0, 2**16))
+def test_masked_equals_removed_and_nothing_priced_is_missing(name: str, seed: int) -> None:
+    deriving = compressor(name)
+    result = compression(name, seed, SEARCH_PRUNERS)
+    masked = compressed_model(deriving.graph, deriving.calibration.model, result, None)
+    smaller = deriving.graph.apply_removal(masked)
+    images = deriving.calibration.images
+    expected = logits(masked, images)
+    torch.testing.assert_close(
+        logits(smaller, images), expected, rtol=2e-4, atol=2e-4 * float(expected.abs().max()) + 1e-6
+    )
+    for index, layer in enumerate(deriving.graph.layers):
+        # single weights may leave a filter without any: removal finds it, the price does not count on it
+        assert smaller.get_submodule(layer.name).weight.shape[0] <= int(result.live_filters(index).sum())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@settings(max_examples=4, deadline=None)
+@given(seed=st.integers(0, 2**16))
+def test_filter_pruning_prices_the_shape_that_physically_stays(name: str, seed: int) -> None:
+    deriving = compressor(name)
+    graph = deriving.graph
+    # a layer whose structured action falls back to single weights has other zeros: leave those out
+    deciding = [policy.pruner for policy in compression(name, seed, FILTER_PRUNERS).policies]
+    result = deriving.derive(
+        [
+            LayerPolicy(chosen, 0.4)
+            if index % 3 == 0 and not layer.depthwise and layer.group is not None
+            else LayerPolicy()
+            for index, (chosen, layer) in enumerate(zip(deciding, graph.layers, strict=True))
+        ]
+    )
+    masked = compressed_model(graph, deriving.calibration.model, result, None)
+    smaller = graph.apply_removal(masked)
+    for index, layer in enumerate(graph.layers):
+        weight = smaller.get_submodule(layer.name).weight
+        priced = layer.hwsim_layer(int(result.live_channels(index).sum()), int(result.live_filters(index).sum()))
+        assert weight.shape[0] == priced.out_channels
+        assert weight.shape[1] * priced.groups == priced.in_channels
