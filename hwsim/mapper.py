@@ -10,6 +10,9 @@ tests/hwsim/test_mapper.py compares with brute force.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
@@ -47,6 +50,28 @@ def best_mapping(
     if found is None:
         raise InputError(f"layer '{layer.name}' cannot be mapped on '{tile.name}': {why_unmappable(layer, tile)}")
     return found
+
+
+def best_mappings(
+    layers: Iterable[Layer],
+    tile: AcceleratorSpec,
+    costs: MemoryCosts | None = None,
+    objective: Objective | str = Objective.ENERGY,
+) -> list[Mapping]:
+    """Return the best mapping of each layer, distinct shapes searched on all cores; the answers do not depend on them.
+
+    Raises InputError as `best_mapping` does, for the first layer that has none.
+    """
+    every = list(layers)
+    distinct = list({lower_layer(layer): layer for layer in reversed(every)}.values())
+    workers = min(len(distinct), os.cpu_count() or 1)
+    if workers > 1:
+        with ThreadPoolExecutor(workers) as pool:
+            # compiled code is loaded once, by one thread; what cannot be mapped is reported below, in the given order
+            pool.submit(best_mapping, distinct[0], tile, costs, objective).exception()
+            for found in [pool.submit(best_mapping, layer, tile, costs, objective) for layer in distinct[1:]]:
+                found.exception()
+    return [best_mapping(layer, tile, costs, objective) for layer in every]
 
 
 @lru_cache(maxsize=65536)

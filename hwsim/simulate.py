@@ -18,6 +18,7 @@ from hwsim.counts import AccessCounts
 from hwsim.energy_table import MacEnergyTable
 from hwsim.errors import InputError
 from hwsim.layer import ConvLayer, Layer
+from hwsim.mapper import best_mappings
 from hwsim.mapping import Mapping
 from hwsim.network import Network
 from hwsim.network import network as load_network
@@ -232,6 +233,8 @@ def _run_layers(
     treated: Treated, pricer: LayerPricer, engine: Engine, mappings: dict[str, Mapping], bits: int | None
 ) -> list[LayerRun]:
     full = pricer.tile.word_bits
+    unmapped = [one for one in treated.network.layers if one.name not in mappings]
+    best_mappings(unmapped, pricer.tile, pricer.costs, pricer.objective)
     runs = []
     for one, widths, zero_weight in zip(treated.network.layers, treated.bits, treated.zero_weight, strict=True):
         widths = widths or (bits or full, bits or full)

@@ -340,7 +340,7 @@ def _position(
     return ei, fi, at
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def search(sh: NestShape, tl: NestTile, w: Floats, objective: int, best: Floats, found: Ints) -> None:
     """Find the best mapping; objective 0 energy, 1 cycles, 2 their product; ties go to the other, then to the first.
 

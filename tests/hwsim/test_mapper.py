@@ -9,7 +9,7 @@ from hwsim.analytic import analyze
 from hwsim.costs import MemoryCosts
 from hwsim.errors import InputError
 from hwsim.layer import ConvLayer, ElementwiseLayer, Layer, PoolLayer, fc_layer
-from hwsim.mapper import best_mapping, clear_memory
+from hwsim.mapper import best_mapping, best_mappings, clear_memory
 from hwsim.mapping import Mapping
 from hwsim.vocabulary import Objective
 from tests.reference.mapper_brute_force import energy_pj, legal
@@ -78,6 +78,18 @@ def test_equal_shapes_share_a_search_and_the_answer_does_not_change() -> None:
     assert best_mapping(ConvLayer("b", 64, 64, 16, 16, 3, 3, padding=1), accelerator("paper")) is first
     clear_memory()
     assert best_mapping(layer, accelerator("paper")) == first
+
+
+def test_many_cores_find_what_one_finds() -> None:
+    tile = accelerator("paper")
+    layers = [ConvLayer("l", c, 2 * c, 16, 16, 3, 3, padding=1) for c in (3, 8, 20, 8, 33)]
+    clear_memory()
+    alone = [best_mapping(layer, tile) for layer in layers]
+    clear_memory()
+    assert best_mappings(layers, tile) == alone
+    assert best_mappings([], tile) == []
+    with pytest.raises(InputError, match="'too wide' cannot be mapped"):
+        best_mappings([*layers, ConvLayer("too wide", 1, 1, 1, 99, 1, 99)], tile)
 
 
 @pytest.mark.parametrize(
