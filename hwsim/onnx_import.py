@@ -81,7 +81,8 @@ class _Importer:
             self._append(node, self._product(node, name), producers)
         elif kind in POOLS:
             self._append(node, self._pool(node, name), producers)
-        elif kind in ELEMENTWISE and len(moving) > 1:
+        # x * sigmoid(x) and the like are activation functions: one feature map, read once
+        elif kind in ELEMENTWISE and len({self.producers[value] for value in moving}) > 1:
             channels, height, width = self._plane(node.output[0], name)
             self._append(node, ElementwiseLayer(name, channels, height, width, len(moving), self.batch), producers)
         elif kind in FREE | ELEMENTWISE:
@@ -106,6 +107,16 @@ class _Importer:
             source = self.source_constant.get(node.input[0])
             if source:
                 self.source_constant[node.output[0]] = source
+        elif node.op_type == "Transpose" and node.input[0] in self.source_constant:
+            self._transposed(node)
+
+    def _transposed(self, node: onnx.NodeProto) -> None:
+        from onnx import numpy_helper
+
+        value = numpy_helper.to_array(self.constants[self.source_constant[node.input[0]]], str(self.path.parent))
+        turned = np.ascontiguousarray(value.transpose(_attributes(node).get("perm")))
+        self.constants[node.output[0]] = numpy_helper.from_array(turned, node.output[0])
+        self.source_constant[node.output[0]] = node.output[0]
 
     def _append(self, node: onnx.NodeProto, layer: Layer, producers: tuple[int, ...]) -> None:
         self.layers.append(layer)
@@ -118,9 +129,10 @@ class _Importer:
 
         source = self.source_constant.get(node.input[place]) if len(node.input) > place else None
         if source is None:
+            moving = len(node.input) > place and node.input[place] in self.producers
+            why = "multiplies two feature maps" if moving else "has a weight that other nodes compute"
             raise InputError(
-                f"'{self.path}': node '{name}' ({node.op_type}) multiplies two feature maps;"
-                " only products with stored weights run on the tile"
+                f"'{self.path}': node '{name}' ({node.op_type}) {why}; only stored weights run on the tile"
             )
         return numpy_helper.to_array(self.constants[source], base_dir=str(self.path.parent))
 

@@ -159,7 +159,7 @@ def test_given_weights_are_run() -> None:
         simulate(_network(), "paper", "cycle", weights={"stem": weights[:4]}, layer="stem")
 
 
-def test_overflow_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overflow_is_reported() -> None:
     tile = hwsim.accelerator("paper").model_copy(update={"psum_bits": 12})
     noted = simulate(_network(), tile, "cycle", layer="fc").notes
     assert any("psums left the range of 12 bits and were handled by wrap" in note for note in noted)

@@ -81,6 +81,35 @@ def test_a_residual_network(tmp_path: Path, fixed: Any) -> None:
     assert net.inputs == ((-1,), (0,), (1, 0), (2,), (3,), (4,))
 
 
+def test_activation_functions_of_one_feature_map_are_free(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], "conv"),
+        helper.make_node("Sigmoid", ["c"], ["s"]),
+        helper.make_node("Mul", ["c", "s"], ["swish"], "swish"),
+        helper.make_node("GlobalAveragePool", ["swish"], ["g"], "squeeze"),
+        helper.make_node("Mul", ["swish", "g"], ["y"], "excite"),
+    ]
+    net = network(_model(tmp_path, nodes, {"w": _ones(4, 3, 1, 1)}))
+    assert [layer.name for layer in net.layers] == ["conv", "squeeze", "excite"]
+    assert net.inputs == ((-1,), (0,), (0, 1))
+
+
+def test_stored_weights_may_be_transposed_but_not_computed(tmp_path: Path) -> None:
+    weight = np.arange(48, dtype=np.float32).reshape(16, 3)
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["x"], ["g"], "pool"),
+        helper.make_node("Flatten", ["g"], ["f"]),
+        helper.make_node("Transpose", ["w"], ["t"], perm=[1, 0]),
+        helper.make_node("MatMul", ["f", "t"], ["y"], "project"),
+    ]
+    path = _model(tmp_path, nodes, {"w": weight})
+    assert network(path).layers[-1] == FCLayer("project", 3, 16, 1, 1, 1, 1)
+    assert read_onnx_weights(path)["project"][:, :, 0, 0].tolist() == weight.tolist()
+    nodes[2] = helper.make_node("Mul", ["w", "w"], ["t"])
+    with pytest.raises(InputError, match=r"node 'project' \(MatMul\) has a weight that other nodes compute"):
+        network(_model(tmp_path, nodes, {"w": _ones(3, 16)}))
+
+
 def test_weights_by_layer(tmp_path: Path) -> None:
     weights = read_onnx_weights(_residual(tmp_path))
     assert {name: weight.shape for name, weight in weights.items()} == {
