@@ -9,6 +9,7 @@ from typing import Any
 from characterize.cell_library import CellLibrary
 from characterize.mac_interface import MacInterface, Role
 from characterize.netlist import Netlist, read_netlist
+from characterize.rtl_source import rtl_text
 from characterize.synthesis import Design
 from characterize.technology import load_library
 from hwsim.errors import InputError
@@ -57,7 +58,7 @@ def copy_sources(design: Design, folder: Path) -> None:
     """Copy the design's Verilog files into a run's folder."""
     (folder / RTL_FOLDER).mkdir()
     for name, file in zip(_names(design), design.files, strict=True):
-        write_text(folder / RTL_FOLDER / name, file.read_text())
+        write_text(folder / RTL_FOLDER / name, rtl_text(file))
 
 
 def _names(design: Design) -> list[str]:

@@ -19,6 +19,7 @@ from characterize.cocotb_bench.launch import build_bench, run_bench
 from characterize.mac_interface import MacInterface, Role
 from characterize.mac_model import behaviour_of
 from characterize.netlist import Netlist
+from characterize.rtl_source import rtl_text
 from characterize.simulators import MissingTools, Simulator, Toolchain, find_simulator
 from characterize.synthesis import Design
 from characterize.vectors import verification_vectors
@@ -98,22 +99,34 @@ def verify_mac(
 
     `wraps` false: a sum out of range is not compared with the model, but the netlist still with the RTL.
 
-    A missing simulator is part of the report, not an error; RunError where a simulator that is there fails.
+    A missing simulator, or RTL that none of them compiles, is part of the report, not an error; RunError where a
+    simulation itself fails.
     """
-    toolchain = choose_simulator(preferred)
-    if not isinstance(toolchain, Toolchain):
-        return VerificationReport(Verdict.SKIPPED, seed=seed, reason="; ".join(toolchain))
+    found = [find_simulator(simulator) for simulator in preferred]
+    toolchains = [one for one in found if isinstance(one, Toolchain)]
+    if not toolchains:
+        missing = "; ".join(one.sentence() for one in found if isinstance(one, MissingTools))
+        return VerificationReport(Verdict.SKIPPED, seed=seed, reason=missing)
     behaviour = behaviour_of(interface, wraps)
     designs = (
         rtl_under_test(design, interface),
         gates_under_test(netlist.name, interface),
     )
     sources = {
-        **{f"{index}_{file.name}": file.read_text() for index, file in enumerate(design.files)},
+        **{f"{index}_{file.name}": rtl_text(file) for index, file in enumerate(design.files)},
         "gates.v": renamed(netlist_verilog, netlist.name, netlist.name + GATES_SUFFIX),
         "cells.v": cell_models(netlist.library),
     }
-    bench = build_bench(toolchain, behaviour, designs, sources)
+    # one simulator may not know a construct that synthesis and another one do
+    complaints: list[str] = []
+    for toolchain in toolchains:
+        try:
+            bench = build_bench(toolchain, behaviour, designs, sources)
+            break
+        except RunError as error:
+            complaints.append(str(error))
+    else:
+        return VerificationReport(Verdict.SKIPPED, seed=seed, reason="; ".join(complaints))
     stream = verification_vectors(behaviour, vectors, np.random.default_rng(seed))
     with tempfile.TemporaryDirectory(prefix="characterize-verify-") as folder:
         result = run_bench(bench, stream, Path(folder))
