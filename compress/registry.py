@@ -22,6 +22,7 @@ def build_method(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> Se
         "amc": _amc,
         "haq": _haq,
         "asqj": _asqj,
+        "joint": _joint,
         "opq": _opq,
         "nsga2": _nsga2,
         "uniform": _uniform,
@@ -65,6 +66,12 @@ def _asqj(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMet
     from compress.baselines.asqj import ASQJ, ASQJSpec
 
     return ASQJ(task, budget, ASQJSpec(), spec.seed)
+
+
+def _joint(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:
+    from compress.baselines.joint import JointSearch, JointSpec
+
+    return JointSearch(task, budget, spec.joint_cost, JointSpec(), spec.seed)
 
 
 def _opq(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:

@@ -93,7 +93,7 @@ def test_the_kept_weights_are_those_that_a_selection_can_ask_for() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["asqj"])
+@pytest.mark.parametrize("method", ["asqj", "joint"])
 def test_a_training_method_leaves_its_weights_and_resumes_identically(tmp_path: Path, method: str) -> None:
     base = ["search", "--model", "digits-cnn", "--data", "digits", "--method", method, "--episodes", "5", "--quiet"]
     first = CliRunner().invoke(main, [*base, "--out", str(tmp_path / "a")])
