@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from compress.baselines.budget_ladder import BudgetLadder
-from compress.baselines.knapsack import choose_bits, keep_masks, quantized
+from compress.baselines.knapsack import project, quantized
 from compress.baselines.weight_training import KeptWeights, ShuffledBatches, frozen_with, loss_with, trainable_copy
 from compress.method import EpisodeOutcome, SearchBudget
 from compress.policy import MAX_BITS, NO_PRUNER, LayerPolicy
@@ -102,11 +102,11 @@ class ASQJ:
     def _project(self) -> None:
         weights = self._weights()
         budget_bits = self._round_share * MAX_BITS * sum(weight.numel() for weight in weights)
-        masks = keep_masks(weights, self._bits, budget_bits)
-        for weight, mask in zip(weights, masks, strict=True):
+        found = project(weights, budget_bits, list(self._widths))
+        for weight, mask in zip(weights, found.masks, strict=True):
             weight.mul_(mask)
+        self._bits = found.bits
         joint = [weight + u for weight, u in zip(weights, self._u, strict=True)]
-        self._bits = choose_bits(joint, [int(mask.sum()) for mask in masks], budget_bits, list(self._widths))
         self._v = [quantized(both, bits) for both, bits in zip(joint, self._bits, strict=True)]
         self._u = [u + weight - v for u, weight, v in zip(self._u, weights, self._v, strict=True)]
 

@@ -7,6 +7,7 @@ section 4.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -60,3 +61,32 @@ def choose_bits(
             break
         chosen[min(steps)[1]] += 1
     return [widths[index] for index in chosen]
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What stays under a budget: a mask bool for each weight, and each layer's bits."""
+
+    masks: list[Tensor]
+    bits: list[int]
+
+
+def project(weights: Sequence[Tensor], budget_bits: float, choices: Sequence[int]) -> Projection:
+    """Return the masks and bits of least squared error that store the weights within a budget.
+
+    Bits and sparsity compete for one budget: with the widest bits alone nothing would ever be quantized. So the bits
+    are chosen for each mean width among the choices, the masks for those bits, and the best of these pairs is taken.
+    """
+    counts = [weight.numel() for weight in weights]
+    best: tuple[float, Projection] | None = None
+    for mean_width in sorted(choices, reverse=True):
+        bits = choose_bits(weights, counts, mean_width * float(sum(counts)), choices)
+        masks = keep_masks(weights, bits, budget_bits)
+        error = sum(
+            float((weight - quantized(weight * mask, width)).square().sum())
+            for weight, mask, width in zip(weights, masks, bits, strict=True)
+        )
+        if best is None or error < best[0]:
+            best = (error, Projection(masks, bits))
+    assert best is not None  # there is at least one choice
+    return best[1]

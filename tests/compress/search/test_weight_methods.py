@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from compress.archive import Archive
 from compress.baselines.asqj import _layer_policy
-from compress.baselines.knapsack import choose_bits, keep_masks, quantized
+from compress.baselines.knapsack import choose_bits, keep_masks, project, quantized
 from compress.baselines.weight_training import KeptWeights, straight_through
 from compress.cli import main
 from compress.problem import AccuracyBudget, Candidate
@@ -53,6 +53,25 @@ def test_the_bits_meet_the_budget_near_the_best_choice() -> None:
         allowed = [b for b in itertools.product(choices, repeat=3) if sum(b) * 24 <= budget]
         assert error(chosen) <= 1.5 * min(error(bits) for bits in allowed) + 1e-9
     assert choose_bits(weights, kept, 0.0, choices) == [2, 2, 2]  # an impossible budget ends at the narrowest
+
+
+def test_a_tight_budget_is_shared_between_sparsity_and_bits() -> None:
+    weights, choices = _weights(), [2, 3, 4, 5, 6, 7, 8]
+    count = sum(weight.numel() for weight in weights)
+    loose = project(weights, 8.0 * count, choices)
+    assert loose.bits == [8, 8, 8] and all(bool(mask.all()) for mask in loose.masks)
+    for mean in (5.0, 3.0, 1.5):
+        found = project(weights, mean * count, choices)
+        stored = sum(int(mask.sum()) * bits for mask, bits in zip(found.masks, found.bits, strict=True))
+        assert stored <= mean * count
+        assert max(found.bits) < 8
+        error = _error(weights, found.masks, found.bits)
+        assert error <= _error(weights, keep_masks(weights, [8, 8, 8], mean * count), [8, 8, 8])
+
+
+def _error(weights: list[torch.Tensor], masks: list[torch.Tensor], bits: list[int]) -> float:
+    parts = zip(weights, masks, bits, strict=True)
+    return sum(float((w - quantized(w * mask, width)).square().sum()) for w, mask, width in parts)
 
 
 @pytest.mark.parametrize("zeros", [0, 1, 7, 23, 24])
