@@ -145,6 +145,7 @@ def test_decoded_images_come_from_the_cache(tmp_path: Path, monkeypatch: pytest.
     assert np.array_equal(first.test.pixels, again.test.pixels)
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    cached[0].unlink()  # the file that is mapped stays as it is; a damaged one takes its name
     cached[0].write_bytes(b"damaged")
     third = load_data(f"imagefolder:{tmp_path / 'images'}", size=16)
     assert np.array_equal(first.test.pixels, third.test.pixels)
