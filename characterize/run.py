@@ -13,11 +13,11 @@ from characterize.design import MappedMac, map_mac
 from characterize.energy_results import REFERENCE, EnergyResults, cases_for, energy_results
 from characterize.mac_interface import MacInterface
 from characterize.macro_model import applicable, fit_transition_model
-from characterize.measurement import MAX_BATCHES, Campaign, Case, Measurement
+from characterize.measurement import MAX_BATCHES, Campaign, Case, Measurement, StreamSimulator
 from characterize.multiplier import DEFAULT_MULTIPLIER, mac_design
 from characterize.provenance import file_hashes, spec_json, text_hash, versions
 from characterize.recorded_run import recorded_design
-from characterize.spec import MAX_BITS, Accounting, ActivityKind, Dataflow, RunSpec
+from characterize.spec import MAX_BITS, Accounting, ActivityKind, Dataflow, RunSpec, Simulator
 from characterize.stimulus import StreamGenerator, stream_generator
 from characterize.synthesis import Design
 from characterize.technology import load_library
@@ -56,7 +56,7 @@ def characterize(spec: RunSpec, progress: Progress = lambda stage, done, total: 
     verification = verify_before_measuring(spec, mac)
     generator = run_generator(spec, interface)
     campaign = Campaign(
-        simulator=mac.simulator(spec.activity),
+        simulator=stream_simulator(spec, mac),
         generator=generator,
         ci=spec.ci,
         accounting=spec.accounting,
@@ -72,9 +72,11 @@ def characterize(spec: RunSpec, progress: Progress = lambda stage, done, total: 
 
     progress("simulation", 0, len(cases))
     measured = campaign.measure(cases, case_done)
-    by_weight = energy_by_weight_fj(campaign, range(-128, 128)) if interface.weight_bits == 8 else {}
+    # 256 weight values and the macro-model's streams are for the compiled simulation
+    compiled = spec.simulator is Simulator.COMPILED
+    by_weight = energy_by_weight_fj(campaign, range(-128, 128)) if compiled and interface.weight_bits == 8 else {}
     progress("macro-model", 0, 1)
-    model = transition_model(campaign, interface, by_weight, spec)
+    model = transition_model(campaign, interface, by_weight, spec) if compiled else {}
     table = build_table(spec, library, mac, measured, by_weight=by_weight, model=model, verification=verification)
     return RunOutcome(table, measured, mac, verification)
 
@@ -86,6 +88,16 @@ def verify_before_measuring(spec: RunSpec, mac: MappedMac) -> VerificationReport
     return refuse_failure(
         verify_mac(mac.design, mac.interface, mac.netlist, mac.synthesis.verilog, seed=spec.seed, wraps=not spec.rtl)
     )
+
+
+def stream_simulator(spec: RunSpec, mac: MappedMac) -> StreamSimulator:
+    """Return the source of activity that a run asks for."""
+    if spec.simulator is Simulator.COMPILED:
+        return mac.simulator(spec.activity)
+    from characterize.bench_activity import BenchSimulator
+    from characterize.simulators import Simulator as BenchTool
+
+    return BenchSimulator(mac, BenchTool(spec.simulator.value))
 
 
 def resolve_design(spec: RunSpec) -> tuple[Design, MacInterface | dict[str, str]]:

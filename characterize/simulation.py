@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterize.activity import Activity
+from characterize.gate_arrays import GateArrays
 from characterize.kernels.timed import simulate_timed
 from characterize.kernels.zero_delay import simulate_zero_delay
 from characterize.lowering import FS_PER_PS, GROUPS, LoweredNetlist
@@ -117,20 +118,23 @@ class ZeroDelaySimulator:
         cycles = (steps - WARM_UP) * LANES
         energy = np.zeros((1, 1, len(GROUPS)), np.int64)
         energy[0, 0] = np.rint((toggles @ self.toggle_zj) / cycles).astype(np.int64)
-        energy[0, 0, 0] = self._clock_zj(high / cycles, both_high / cycles)
+        energy[0, 0, 0] = clock_energy_zj(arrays, high / cycles, both_high / cycles)
         period = int(arrays.period_fs[0])
         return SimulatedStreams(
             energy, Activity(self.lowered.net_names, toggles, high * period, cycles, period, self.source)
         )
 
-    def _clock_zj(self, high: NDArray[np.float64], both: NDArray[np.float64]) -> int:
-        """Mean clock energy of a cycle from the share of cycles that nets, and data and output together, are high."""
-        arrays = self.lowered.arrays
-        data, output = high[arrays.ff_data], high[arrays.ff_output]
-        rise = arrays.ff_clock_rise_zj[:, 0] * (1 - output) + arrays.ff_clock_rise_zj[:, 1] * output
-        states = np.stack([1 - data - output + both, output - both, data - both, both], 1)
-        fall = (states * arrays.ff_clock_fall_zj.reshape(-1, 4)).sum(1)
-        return int(np.rint((rise + fall).sum()))
+
+def clock_energy_zj(arrays: GateArrays, high: NDArray[np.float64], both: NDArray[np.float64]) -> int:
+    """Return the mean clock energy of a cycle from the share of time that nets are high, `high: float64[nets]`.
+
+    `both: float64[flip-flops]` is the share that data and output of a flip-flop are high together.
+    """
+    data, output = high[arrays.ff_data], high[arrays.ff_output]
+    rise = arrays.ff_clock_rise_zj[:, 0] * (1 - output) + arrays.ff_clock_rise_zj[:, 1] * output
+    states = np.stack([1 - data - output + both, output - both, data - both, both], 1)
+    fall = (states * arrays.ff_clock_fall_zj.reshape(-1, 4)).sum(1)
+    return int(np.rint((rise + fall).sum()))
 
 
 def mean_toggle_energies(lowered: LoweredNetlist) -> NDArray[np.float64]:

@@ -13,8 +13,11 @@ from characterize.simulation import settled_levels
 from characterize.vcd import NET_PREFIX
 
 
-def timed_verilog(lowered: LoweredNetlist, module: str, clock: str) -> str:
-    """Return the module: ports as the netlist's, wires net_NUMBER, times in fs (needs a time unit of 1 fs)."""
+def timed_verilog(lowered: LoweredNetlist, module: str, clock: str, delays: bool = True) -> str:
+    """Return the module: ports as the netlist's, wires net_NUMBER, times in fs.
+
+    `delays` false leaves the delays out, for simulators without any: all levels settle at the clock edge.
+    """
     arrays = lowered.arrays
     level = settled_levels(lowered)
     ports = [f"  input {clock}"]
@@ -25,11 +28,11 @@ def timed_verilog(lowered: LoweredNetlist, module: str, clock: str) -> str:
     lines += [f"  wire {NET_PREFIX}{net};" for net in range(lowered.nets)]
     lines += [f"  assign {NET_PREFIX}0 = 1'b0;", f"  assign {NET_PREFIX}1 = 1'b1;"]
     lines += [f"  assign {NET_PREFIX}{lowered.net_names.index(clock)} = {clock};"]
-    lines += _input_lines(lowered)
+    lines += _input_lines(lowered, delays)
     for register in range(arrays.ff_output.size):
-        lines += _register_lines(arrays, register, clock, int(level[arrays.ff_output[register]]))
+        lines += _register_lines(arrays, register, clock, int(level[arrays.ff_output[register]]), delays)
     for gate in range(arrays.gate_output.size):
-        lines += _gate_lines(arrays, gate, level)
+        lines += _gate_lines(arrays, gate, level) if delays else _plain_gate_lines(arrays, gate)
     for name, nets in lowered.output_nets.items():
         bits = ", ".join(f"{NET_PREFIX}{net}" for net in reversed(nets))
         lines.append(f"  assign {_port(name)} = {{{bits}}};")
@@ -40,23 +43,27 @@ def _port(name: str) -> str:
     return name if name.replace("$", "_").isidentifier() else f"\\{name} "
 
 
-def _input_lines(lowered: LoweredNetlist) -> list[str]:
-    delays = lowered.arrays.input_delay_fs
+def _delay(rise_fs: int, fall_fs: int, delays: bool) -> str:
+    return f"#({rise_fs}, {fall_fs}) " if delays else ""
+
+
+def _input_lines(lowered: LoweredNetlist, delays: bool) -> list[str]:
+    after = lowered.arrays.input_delay_fs
     bits = [(name, bit, net) for name, nets in lowered.input_nets.items() for bit, net in enumerate(nets)]
     return [
-        f"  assign #({delays[index, 1]}, {delays[index, 0]}) {NET_PREFIX}{net} = {_port(name)}[{bit}];"
+        f"  assign {_delay(after[index, 1], after[index, 0], delays)}{NET_PREFIX}{net} = {_port(name)}[{bit}];"
         for index, (name, bit, net) in enumerate(bits)
     ]
 
 
-def _register_lines(arrays: GateArrays, register: int, clock: str, level: int) -> list[str]:
+def _register_lines(arrays: GateArrays, register: int, clock: str, level: int, delays: bool) -> list[str]:
     net, data = arrays.ff_output[register], arrays.ff_data[register]
     fall, rise = arrays.ff_delay_fs[register]
     inverted = "~" if arrays.ff_invert[register] else ""
     return [
         f"  reg q{net} = 1'b{level};",
         f"  always @(posedge {clock}) q{net} <= {inverted}{NET_PREFIX}{data};",
-        f"  assign #({rise}, {fall}) {NET_PREFIX}{net} = q{net};",
+        f"  assign {_delay(rise, fall, delays)}{NET_PREFIX}{net} = q{net};",
     ]
 
 
@@ -91,3 +98,17 @@ def _gate_lines(arrays: GateArrays, gate: int, level: Bytes) -> list[str]:
         f"  assign #(d{net}) {NET_PREFIX}{net} = v{net};",
     ]
     return lines
+
+
+def _plain_gate_lines(arrays: GateArrays, gate: int) -> list[str]:
+    net = arrays.gate_output[gate]
+    inputs = arrays.pin_net[arrays.pin_start[gate] : arrays.pin_start[gate + 1]].tolist()
+    rows = range(1 << len(inputs))
+    start = arrays.table_start[gate]
+    products = [
+        " & ".join(f"{'' if row >> bit & 1 else '~'}{NET_PREFIX}{pin}" for bit, pin in enumerate(inputs))
+        for row in rows
+        if arrays.tables[start + row]
+    ]
+    sum_of_products = " | ".join(f"({product})" for product in products) or "1'b0"
+    return [f"  assign {NET_PREFIX}{net} = {sum_of_products};"]

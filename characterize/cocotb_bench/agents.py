@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from cocotb.triggers import FallingEdge
+from cocotb.triggers import FallingEdge, RisingEdge
 
 from characterize.cocotb_bench.job import Counterexample
 from characterize.mac_model import MacBehaviour, MacInputs, MacModel
@@ -17,9 +17,16 @@ HISTORY = 4
 
 
 class Driver:
-    """Puts one vector after another on the bench's inputs, at the falling edge, so that the rising one samples it."""
+    """Puts one vector after another on the bench's inputs, behind one kind of clock edge."""
 
-    def __init__(self, dut: Any, vectors: Vectors, driven: tuple[str, ...], behaviour: MacBehaviour) -> None:
+    def __init__(
+        self,
+        dut: Any,
+        vectors: Vectors,
+        driven: tuple[str, ...],
+        behaviour: MacBehaviour,
+        edge: type[FallingEdge | RisingEdge],
+    ) -> None:
         widths = {
             "weight": behaviour.weight_bits,
             "activation": behaviour.activation_bits,
@@ -28,7 +35,7 @@ class Driver:
             "reset": 1,
         }
         columns = [(getattr(vectors, role).tolist(), (1 << widths[role]) - 1) for role in driven]
-        self._clk = dut.clk
+        self._edge = edge(dut.clk)
         self._handles = [getattr(dut, role) for role in driven]
         self._rows = zip(*([value & mask for value in column] for column, mask in columns), strict=True)
         self._edges = vectors.edges()
@@ -39,7 +46,7 @@ class Driver:
             for handle, value in zip(self._handles, row, strict=True):
                 handle.value = value
             sent(inputs)
-            await FallingEdge(self._clk)
+            await self._edge
 
 
 class Monitor:

@@ -8,7 +8,8 @@ from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import FallingEdge
+from cocotb.triggers import FallingEdge, RisingEdge
+from cocotb.utils import get_sim_time
 
 from characterize.cocotb_bench.agents import Driver, Monitor, Scoreboard
 from characterize.cocotb_bench.job import JOB_VARIABLE, BenchResult, read_job
@@ -21,11 +22,13 @@ async def mac_unit_equals_the_integer_model(dut: Any) -> None:
     job = read_job(Path(os.environ[JOB_VARIABLE]))
     vectors = load_vectors(Path(job.vectors_file))
     scoreboard = Scoreboard(job.behaviour, vectors, job.designs)
-    driver = Driver(dut, vectors, job.driven, job.behaviour)
+    edge = FallingEdge if job.compare else RisingEdge
+    driver = Driver(dut, vectors, job.driven, job.behaviour, edge)
     monitor = Monitor(dut, job.designs)
 
-    Clock(dut.clk, job.period_ps, "ps").start()
-    await FallingEdge(dut.clk)
+    Clock(dut.clk, job.period_fs, "fs").start()
+    await edge(dut.clk)
+    start_fs = round(get_sim_time("fs"))
     tasks = [cocotb.start_soon(monitor.run(scoreboard.seen, vectors.cycles))] if job.compare else []
     tasks.append(cocotb.start_soon(driver.run(scoreboard.sent)))
     for task in tasks:
@@ -35,6 +38,7 @@ async def mac_unit_equals_the_integer_model(dut: Any) -> None:
         simulator=f"{cocotb.SIM_NAME} {cocotb.SIM_VERSION}",
         cycles=vectors.cycles,
         compared=scoreboard.compared,
+        start_fs=start_fs,
         counterexamples=tuple(scoreboard.counterexamples.values()),
     ).write(Path(job.result_file))
     found = scoreboard.counterexamples

@@ -21,7 +21,8 @@ class BenchJob:
     """One simulation: the unit's behaviour, the vectors to drive, the designs to observe and where the result goes.
 
     `designs` are labels ("rtl", "netlist"); the bench's output port for one is psum_out_LABEL. `driven` are the input
-    roles that the bench has ports for. `compare`: compare with the integer model (False only records activity).
+    roles that the bench has ports for. `compare`: inputs change at the falling edge and outputs are compared with the
+    integer model; False: inputs change at the rising edge, as registers outside would, and only activity is recorded.
     """
 
     behaviour: MacBehaviour
@@ -29,7 +30,7 @@ class BenchJob:
     result_file: str
     designs: tuple[str, ...]
     driven: tuple[str, ...]
-    period_ps: int = 2000
+    period_fs: int = 2_000_000
     compare: bool = True
 
     def write(self, path: Path) -> None:
@@ -77,6 +78,7 @@ class BenchResult:
     simulator: str
     cycles: int
     compared: int
+    start_fs: int
     counterexamples: tuple[Counterexample, ...]
 
     def write(self, path: Path) -> None:

@@ -68,7 +68,9 @@ def build_bench(
     return Bench(folder, toolchain, behaviour, designs, waves)
 
 
-def run_bench(bench: Bench, vectors: Vectors, folder: Path, period_ps: int = 2000, compare: bool = True) -> BenchResult:
+def run_bench(
+    bench: Bench, vectors: Vectors, folder: Path, period_fs: int = 2_000_000, compare: bool = True
+) -> BenchResult:
     """Drive vectors through a bench; `folder` receives log, result and (bench built with waves) `dump.vcd`.
 
     A design that differs from the model is part of the result. Raises RunError where the simulation itself fails.
@@ -79,7 +81,7 @@ def run_bench(bench: Bench, vectors: Vectors, folder: Path, period_ps: int = 200
         result_file=str(folder / "result.json"),
         designs=tuple(design.label for design in bench.designs),
         driven=driven_roles(bench.designs),
-        period_ps=period_ps,
+        period_fs=period_fs,
         compare=compare,
     )
     vectors.save(folder / "vectors.npz")

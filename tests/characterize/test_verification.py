@@ -162,7 +162,7 @@ def test_jobs_and_results_come_back_from_their_files(tmp_path: Path) -> None:
     job.write(tmp_path / "job.json")
     assert read_job(tmp_path / "job.json") == job
     found = Counterexample("rtl", 3, "corners", "1", "x", ({"weight": 1},))
-    result = BenchResult("sim", 9, 8, (found,))
+    result = BenchResult("sim", 9, 8, 1000, (found,))
     result.write(tmp_path / "result.json")
     assert read_result(tmp_path / "result.json") == result
     assert found.sentence() == "cycle 3 (corners vectors; weight 1): expected psum_out 1, got x"
