@@ -10,6 +10,7 @@ import pytest
 
 from characterize import technology
 from characterize.activity import Activity
+from characterize.bench_activity import BenchSimulator
 from characterize.design import MappedMac, map_mac
 from characterize.icarus import compare_toggles, compare_with_icarus
 from characterize.multiplier import mac_design
@@ -17,7 +18,7 @@ from characterize.saif import write_saif
 from characterize.simulation import TimedSimulator
 from characterize.simulators import MissingTools, Simulator, find_simulator
 from characterize.stimulus import OperandStream
-from characterize.vcd import read_vcd, with_netlist_names
+from characterize.vcd import read_vcd, read_windows, with_netlist_names
 from hwsim.errors import RunError
 
 CYCLES = 120
@@ -145,3 +146,32 @@ def test_a_damaged_dump_is_refused(tmp_path: Path, change: tuple[str, str], comp
         return
     with pytest.raises(RunError, match=complaint):
         read_vcd(tmp_path / "d.vcd", ("0", "1", "a", "b"), 5, 1000, "test")
+
+
+def test_activity_of_the_cocotb_bench_equals_the_compiled_one(mac: MappedMac, stream: OperandStream) -> None:
+    found = find_simulator(Simulator.ICARUS)
+    if isinstance(found, MissingTools):
+        pytest.skip(found.sentence())
+    short = OperandStream(*(getattr(stream, name)[:40] for name in ("weight", "activation", "psum", "load")))
+    compiled = TimedSimulator(mac.lowered, mac.drive).run([short, short])
+    benched = BenchSimulator(mac, Simulator.ICARUS).run([short, short])
+    data = np.array([name != "clk" for name in compiled.activity.net_names])
+    assert np.array_equal(benched.activity.toggles[data], compiled.activity.toggles[data])
+    assert np.array_equal(benched.activity.high_fs[data], compiled.activity.high_fs[data])
+    # energy by mean toggle energies instead of energies by event
+    ours, theirs = benched.energy_zj.mean((0, 1)).sum(), compiled.energy_zj.mean((0, 1)).sum()
+    assert ours == pytest.approx(theirs, rel=0.03)
+
+
+def test_a_simulator_that_is_not_there_is_named(mac: MappedMac, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = MissingTools(Simulator.VERILATOR, ("g++",))
+    monkeypatch.setattr("characterize.bench_activity.find_simulator", lambda simulator: missing)
+    with pytest.raises(RunError, match="--simulator verilator: verilator cannot run here: install g\\+\\+"):
+        BenchSimulator(mac, Simulator.VERILATOR)
+
+
+def test_windows_of_a_dump_are_counted_apart(tmp_path: Path) -> None:
+    (tmp_path / "d.vcd").write_text(DUMP)
+    counts = read_windows(tmp_path / "d.vcd", ("0", "1", "a", "b"), [(10_000, 12_000), (12_500, 14_000)])
+    assert counts.toggles[:, 2:].tolist() == [[1, 0], [1, 1]]
+    assert counts.high_fs[:, 2:].tolist() == [[1000, 2000], [500, 500]]
