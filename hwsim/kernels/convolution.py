@@ -121,7 +121,7 @@ def ifmap_toggles(padded: Any, rows: Ints, visits: Ints, windows: Ints, taps: In
                             break
                         for c in range(low, high):
                             for s in range(len(taps)):
-                                word = padded[image, c, rows[r], windows[block, f] + taps[s]] & mask
+                                word = int(padded[image, c, rows[r], windows[block, f] + taps[s]]) & mask
                                 if before >= 0:
                                     flips += bits_set(word ^ before)
                                 before = word
@@ -147,7 +147,7 @@ def filter_toggles(weights: Any, p: int, q: int, steps: int, starts: int, mask: 
                 for c in range(low, min(channels, low + q)):
                     for s in range(width):
                         for w in range(m, min(filters, m + p)):
-                            word = weights[w, c, j, s] & mask
+                            word = int(weights[w, c, j, s]) & mask
                             if before < 0:
                                 first = word
                             else:
