@@ -10,7 +10,7 @@ Source: Balaskas et al., IEEE TETC, section 4.1 (dependencies are resolved at th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -36,6 +36,18 @@ class PrunedLayer:
     weight_mask: Tensor | None
     channel_mask: Mask
     realised_sparsity: float
+    _zeros: dict[tuple[bytes, bytes], float] = field(default_factory=dict, repr=False)
+
+    def zero_fraction(self, layer: CompressibleLayer, filters: Mask, channels: Mask) -> float:
+        """Return the fraction of zeros among the weights of these filters and channels; counted once for each."""
+        if self.weight_mask is None:
+            return 0.0
+        key = (filters.tobytes(), channels.tobytes())
+        if key not in self._zeros:
+            left = _block(self.weight_mask, layer, filters, channels)
+            zeros = 1.0 - float(torch.count_nonzero(left)) / left.numel() if left.numel() else 0.0
+            self._zeros[key] = zeros
+        return self._zeros[key]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +86,8 @@ class Compression:
 
     def zero_fraction(self, index: int) -> float:
         """Return the fraction of zero weights in what is left of a layer: what fine-grained pruning put there."""
-        mask = self.layers[index].weight_mask
-        if mask is None:
-            return 0.0
-        left = _block(mask, self.graph.layers[index], self.live_filters(index), self.live_channels(index))
-        return 1.0 - float(torch.count_nonzero(left)) / left.numel() if left.numel() else 0.0
+        layer = self.graph.layers[index]
+        return self.layers[index].zero_fraction(layer, self.live_filters(index), self.live_channels(index))
 
     def live_weights(self, index: int) -> int:
         """Return how many weights, zeros among them, the smaller layer has."""

@@ -57,6 +57,7 @@ class EnergyModel:
         self._order = [by_name[name] for name in graph.order]
         self._index = {layer.name: index for index, layer in enumerate(graph.layers)}
         self._prices: dict[tuple[object, ...], _LayerPrice] = {}
+        self._dense_costs: dict[str, LayerCost] = {}
 
     def price(self, compression: Compression) -> NetworkCost:
         """Return what one inference costs."""
@@ -118,7 +119,9 @@ class EnergyModel:
         return _LayerPrice(energy_pj, cost.latency_ms * left, round(cost.macs * left))
 
     def _dense(self, layer: CompressibleLayer) -> LayerCost:
-        return self.pricer.price(layer.hwsim_layer(), MAX_BITS, MAX_BITS)
+        if layer.name not in self._dense_costs:
+            self._dense_costs[layer.name] = self.pricer.price(layer.hwsim_layer(), MAX_BITS, MAX_BITS)
+        return self._dense_costs[layer.name]
 
 
 def _price(cost: LayerCost) -> _LayerPrice:
