@@ -14,8 +14,9 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from compress.action import policy_of
 from compress.policy import LayerPolicy
-from compress.problem import Candidate, LayerFeatures, Measurement, SearchProblem
+from compress.problem import Candidate, LayerFeatures, SearchProblem
 
 STATE_SIZE = 14
 FLOAT_BITS = 32
@@ -65,7 +66,8 @@ class CompressionEnv(gymnasium.Env[State, NDArray[np.float32]]):
     """Compress one layer a step; the action is (ratio, precision, pruner) in [0, 1]^3, the observation eq. 1 in [0,
     1]^14.
 
-    `info` of each step holds the `candidate` (the network with the layers so far compressed) and the `policy` chosen.
+    `info` of each step holds the `candidate` (the network with the layers so far compressed; None where the mode does
+    not measure) and the `policy` chosen.
     """
 
     metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's own class attribute
@@ -99,28 +101,34 @@ class CompressionEnv(gymnasium.Env[State, NDArray[np.float32]]):
     def compress(self, ratio: float, precision: float, pruner: int) -> tuple[State, float, bool, bool, dict[str, Any]]:
         """Compress the current layer with a pruner given by its index; otherwise as `step`."""
         policy = self.problem.actions.layer_policy(ratio, precision, pruner)
-        measurement = self.problem.step(len(self._choices), policy)
         self._choices.append(policy)
         done = len(self._choices) == self.problem.depth
-        reward = self._reward(measurement, done)
-        candidate = self.problem.candidate(self._choices, measurement, self.episode)
-        self._state = self._next_state(candidate, ratio, precision)
+        if self.mode is RewardMode.TERMINAL and not done:  # nothing is paid here, so accuracy is not looked at
+            energy_pj = self.problem.oracle.price(policy_of(self.problem.names, self._choices)).energy_pj
+            self._state = self._next_state(energy_pj, ratio, precision)
+            return self._state.copy(), 0.0, False, False, {"candidate": None, "policy": policy}
+        candidate = self._measure(policy)
+        self._state = self._next_state(candidate.energy_pj, ratio, precision)
+        reward = self._reward(candidate.reward)
         return self._state.copy(), reward, done, False, {"candidate": candidate, "policy": policy}
 
-    def _next_state(self, candidate: Candidate, ratio: float, precision: float) -> State:
+    def _measure(self, policy: LayerPolicy) -> Candidate:
+        if self.mode is RewardMode.TERMINAL:
+            return self.problem.measure(self._choices, self.episode)
+        measurement = self.problem.step(len(self._choices) - 1, policy)
+        return self.problem.candidate(self._choices, measurement, self.episode)
+
+    def _next_state(self, energy_pj: float, ratio: float, precision: float) -> State:
         state: State = self._static[min(len(self._choices), self.problem.depth - 1)].copy()
-        state[_E_RED] = np.clip(1.0 - candidate.energy_pj / self.problem.oracle.baseline.energy_pj, 0.0, 1.0)
+        state[_E_RED] = np.clip(1.0 - energy_pj / self.problem.oracle.baseline.energy_pj, 0.0, 1.0)
         state[_LAST_ACTION] = np.clip((ratio, precision), 0.0, 1.0)
         return state
 
-    def _reward(self, measurement: Measurement, done: bool) -> float:
-        reward = self.problem.reward(measurement)
-        if self.mode is RewardMode.STEP:
+    def _reward(self, reward: float) -> float:
+        if self.mode is not RewardMode.DELTA:
             return reward
-        if self.mode is RewardMode.DELTA:
-            change, self._previous_reward = reward - self._previous_reward, reward
-            return change
-        return reward if done else 0.0
+        change, self._previous_reward = reward - self._previous_reward, reward
+        return change
 
     def return_bounds(self) -> tuple[float, float]:
         """Return the smallest and largest sum of rewards that an episode can reach."""

@@ -108,7 +108,8 @@ class CompositeAgent:
             if not warming:
                 losses = self._learn(episode)
             total += reward
-            candidates.append(info["candidate"])
+            if info["candidate"] is not None:
+                candidates.append(info["candidate"])
             state = following
         self._finish(episode, warming, total)
         figures = {"return": total, "sigma": self._sigma, "rainbow_unlocked": float(unlocked), **losses}
