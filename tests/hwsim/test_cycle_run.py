@@ -104,7 +104,7 @@ def test_a_dead_layer_pays_the_clock_alone() -> None:
     weights = {"stem": np.zeros((8, 3, 3, 3), np.float32)}
     run = simulate(_network(), "paper", "cycle", weights=weights, layer="stem", costs="7nm")
     clock_pj = run.pricer.mac.clock_fj(8, 8) * run.macs / 1000
-    assert clock_pj <= _mac_energy(run) < 1.5 * clock_pj
+    assert clock_pj * (1 - 1e-12) <= _mac_energy(run) < 1.5 * clock_pj  # equal but for rounding where it is clamped
 
 
 def test_streams_are_those_of_a_pe() -> None:
