@@ -19,7 +19,7 @@ from characterize.mac_model import behaviour_of
 from characterize.simulation import WARM_UP, SimulatedStreams, clock_energy_zj, mean_toggle_energies
 from characterize.simulators import MissingTools, Simulator, find_simulator
 from characterize.stimulus import OperandStream
-from characterize.timed_netlist import timed_verilog
+from characterize.timed_netlist import Delays, timed_verilog
 from characterize.vcd import read_windows
 from characterize.vectors import COLUMNS, Vectors
 from characterize.verification import gates_under_test
@@ -40,6 +40,7 @@ class BenchSimulator:
         if isinstance(toolchain, MissingTools):
             raise RunError(f"--simulator {simulator.value}: {toolchain.sentence()}, or use --simulator compiled")
         timed = simulator is Simulator.ICARUS
+        delays = Delays.EXACT if timed else Delays.NONE
         self.source = f"{toolchain.version}, {'timed' if timed else 'zero-delay'}"
         self._mac = mac
         design = gates_under_test(mac.netlist.name, mac.interface)
@@ -47,7 +48,7 @@ class BenchSimulator:
             toolchain,
             behaviour_of(mac.interface),
             (BenchDesign(design.label, design.module, design.ports, design.ties, design.inverted),),
-            {"gates.v": timed_verilog(mac.lowered, design.module, mac.interface.ports[Role.CLOCK], timed)},
+            {"gates.v": timed_verilog(mac.lowered, design.module, mac.interface.ports[Role.CLOCK], delays)},
             waves=True,
         )
         self._toggle_zj = mean_toggle_energies(mac.lowered)

@@ -21,7 +21,7 @@ from characterize.simulation import WARM_UP, TimedSimulator
 from characterize.simulators import Simulator, Toolchain, find_simulator
 from characterize.spec import OperandSpec
 from characterize.stimulus import OperandStream, stream_generator
-from characterize.timed_netlist import timed_verilog
+from characterize.timed_netlist import Delays, timed_verilog
 from characterize.vcd import read_vcd, with_netlist_names
 from hwsim.errors import RunError
 from hwsim.files import write_text
@@ -136,10 +136,18 @@ def compare_with_icarus(
     return compare_toggles(compiled, reference, clock)
 
 
-def write_replay(lowered: LoweredNetlist, clock: str, stimulus: NDArray[np.uint8], warm_up: int, folder: Path) -> None:
+def write_replay(
+    lowered: LoweredNetlist,
+    clock: str,
+    stimulus: NDArray[np.uint8],
+    warm_up: int,
+    folder: Path,
+    *,
+    delays: Delays = Delays.EXACT,
+) -> None:
     """Write netlist, testbench and stimulus of a replay into a folder."""
     period_fs = int(lowered.arrays.period_fs[0])
-    (folder / "netlist.v").write_text(timed_verilog(lowered, "timed", clock))
+    (folder / "netlist.v").write_text(timed_verilog(lowered, "timed", clock, delays))
     # the last column is the leftmost bit of a word
     rows = np.ascontiguousarray(stimulus[:, ::-1]) + ord("0")
     (folder / "stimulus.txt").write_text("\n".join(row.tobytes().decode() for row in rows.astype(np.uint8)) + "\n")

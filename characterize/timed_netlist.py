@@ -7,17 +7,25 @@ delay. Such assignments are inertial in Verilog: a level that returns before the
 
 from __future__ import annotations
 
+from enum import Enum
+
 from characterize.gate_arrays import Bytes, GateArrays
 from characterize.lowering import LoweredNetlist
 from characterize.simulation import settled_levels
 from characterize.vcd import NET_PREFIX
 
 
-def timed_verilog(lowered: LoweredNetlist, module: str, clock: str, delays: bool = True) -> str:
-    """Return the module: ports as the netlist's, wires net_NUMBER, times in fs.
+class Delays(Enum):
+    """How much of the delay model a generated netlist carries."""
 
-    `delays` false leaves the delays out, for simulators without any: all levels settle at the clock edge.
-    """
+    NONE = "none"  # for simulators without delays: all levels settle at the clock edge
+    GATE = "gate"  # one rise and one fall delay a gate, the mean over its inputs: what a collapsed SDF file gives
+    EXACT = "exact"  # a delay for each input, edge and state, as in the compiled simulation
+
+
+def timed_verilog(lowered: LoweredNetlist, module: str, clock: str, delays: Delays = Delays.EXACT) -> str:
+    """Return the module: ports as the netlist's, wires net_NUMBER, times in fs."""
+    timed = delays is not Delays.NONE
     arrays = lowered.arrays
     level = settled_levels(lowered)
     ports = [f"  input {clock}"]
@@ -28,11 +36,11 @@ def timed_verilog(lowered: LoweredNetlist, module: str, clock: str, delays: bool
     lines += [f"  wire {NET_PREFIX}{net};" for net in range(lowered.nets)]
     lines += [f"  assign {NET_PREFIX}0 = 1'b0;", f"  assign {NET_PREFIX}1 = 1'b1;"]
     lines += [f"  assign {NET_PREFIX}{lowered.net_names.index(clock)} = {clock};"]
-    lines += _input_lines(lowered, delays)
+    lines += _input_lines(lowered, timed)
     for register in range(arrays.ff_output.size):
-        lines += _register_lines(arrays, register, clock, int(level[arrays.ff_output[register]]), delays)
+        lines += _register_lines(arrays, register, clock, int(level[arrays.ff_output[register]]), timed)
     for gate in range(arrays.gate_output.size):
-        lines += _gate_lines(arrays, gate, level) if delays else _plain_gate_lines(arrays, gate)
+        lines += _gate_lines(arrays, gate, level) if delays is Delays.EXACT else _plain_gate_lines(arrays, gate, timed)
     for name, nets in lowered.output_nets.items():
         bits = ", ".join(f"{NET_PREFIX}{net}" for net in reversed(nets))
         lines.append(f"  assign {_port(name)} = {{{bits}}};")
@@ -100,7 +108,7 @@ def _gate_lines(arrays: GateArrays, gate: int, level: Bytes) -> list[str]:
     return lines
 
 
-def _plain_gate_lines(arrays: GateArrays, gate: int) -> list[str]:
+def _plain_gate_lines(arrays: GateArrays, gate: int, timed: bool) -> list[str]:
     net = arrays.gate_output[gate]
     inputs = arrays.pin_net[arrays.pin_start[gate] : arrays.pin_start[gate + 1]].tolist()
     rows = range(1 << len(inputs))
@@ -111,4 +119,9 @@ def _plain_gate_lines(arrays: GateArrays, gate: int) -> list[str]:
         if arrays.tables[start + row]
     ]
     sum_of_products = " | ".join(f"({product})" for product in products) or "1'b0"
-    return [f"  assign {NET_PREFIX}{net} = {sum_of_products};"]
+    states = len(rows)
+    arcs = arrays.delay_fs[arrays.arc_start[gate] :][: states * len(inputs)].reshape(-1, states)
+    levels = arrays.tables[start : start + states] == 1
+    # a gate that is constant has only one of the edges, and shows neither
+    rise, fall = (round(float(arcs[:, edge].mean())) if edge.any() else 1 for edge in (levels, ~levels))
+    return [f"  assign {_delay(rise, fall, timed)}{NET_PREFIX}{net} = {sum_of_products};"]
