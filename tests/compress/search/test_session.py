@@ -79,8 +79,9 @@ def test_a_killed_search_resumes_to_the_same_policy(finished: Path, tmp_path: Pa
     command = [sys.executable, "-m", "compress", *BASE, "--out", str(out), "--episodes", "4", "--refine", "2"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     _wait_for(out / "checkpoint.previous.pt", process)
-    second = _compress("search", "--resume", "--out", str(out), check=False)
-    assert second.returncode == 2 and "in use by another search" in second.stderr
+    process.send_signal(signal.SIGSTOP)  # holds its lock, and cannot finish before it is killed
+    second = CliRunner().invoke(main, ["search", "--resume", "--out", str(out)])
+    assert second.exit_code == 2 and "in use by another search" in second.stderr
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (out / "result.json").exists()
