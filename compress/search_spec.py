@@ -27,7 +27,7 @@ class SearchSpec:
     """The options of `compress search`, as they are written to run.json.
 
     `refine` counts episodes of local refinement after the method's own; -1 stands for the default: none after other
-    methods than the composite agent; after that a fifth of its episodes, but as many as its own up to 50, because a
+    methods than the composite agent; after that a fifth of its episodes, but as many as its own up to 30, because a
     short search leaves the agent little to learn from. Paths are kept as given.
     """
 
@@ -98,7 +98,7 @@ class SearchSpec:
 
 def default_refinement(episodes: int) -> int:
     """Return the episodes of refinement that follow a composite search where none are asked for."""
-    return max(episodes // 5, min(episodes, 50))
+    return max(episodes // 5, min(episodes, 30))
 
 
 def check_same(recorded: SearchSpec, asked: Mapping[str, Any]) -> None:

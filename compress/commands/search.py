@@ -17,7 +17,7 @@ from hwsim.errors import InputError, RunError
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder of the run.")
 @click.option("--method", help="composite (default), amc, haq, asqj, opq, nsga2, joint, uniform or random.")
 @click.option("--episodes", type=int, help="Episodes of the method (default 1100, the paper's).")
-@click.option("--refine", type=int, help="Episodes of local refinement after it (composite: a fifth, or up to 50).")
+@click.option("--refine", type=int, help="Episodes of local refinement after it (composite: a fifth, or up to 30).")
 @click.option("--accelerator", help="A preset or a TOML file (default paper).")
 @click.option("--mac-table", help="A mac_energy.json (default: the shipped one).")
 @click.option("--costs", help="A memory cost preset or file.")
