@@ -164,9 +164,9 @@ class Candidate:
 class AccuracyBudget:
     """How many points of accuracy a policy may lose, and how much of that is kept back as a margin.
 
-    The margin is one standard error of a loss of `max_loss_pct` measured on `images` images: a loss of d points means
-    that at least d percent of the answers changed, and the mean of n such changes spreads by sqrt(d / n). Of many
-    policies the search picks the luckiest, so without a margin the test set would punish it.
+    The margin is two standard errors of a loss of `max_loss_pct` measured on `images` images: a loss of d points means
+    that at least d percent of the answers changed, and the mean of n such changes spreads by sqrt(d / n). The search
+    picks the luckiest of many policies on one sample, and the promise is kept or broken on another.
     """
 
     max_loss_pct: float
@@ -179,7 +179,7 @@ class AccuracyBudget:
     @property
     def margin_pct(self) -> float:
         """Points kept back."""
-        return 100.0 * math.sqrt(self.max_loss_pct / 100.0 / max(self.images, 1))
+        return 200.0 * math.sqrt(self.max_loss_pct / 100.0 / max(self.images, 1))
 
     @property
     def target_pct(self) -> float:

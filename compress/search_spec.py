@@ -53,7 +53,6 @@ class SearchSpec:
     subset: float = 1.0
     device: str = "cpu"
     warm_start: str | None = None
-    fine_tune_epochs: int | None = None
     nsga2_objectives: str = "reward"
     joint_cost: str = "energy"
 
@@ -64,6 +63,8 @@ class SearchSpec:
             if getattr(self, field_name) not in allowed:
                 option = "--" + field_name.replace("_", "-")
                 raise InputError(f"{option}: {unknown_name(field_name, getattr(self, field_name), allowed)}")
+        if self.device == "cuda":
+            raise InputError("--device cuda: a search measures its policies with the CPU's int8 kernels; use --device cpu")
         if self.episodes < 1:
             raise InputError(f"--episodes is {self.episodes}, must be at least 1")
         if self.refine < -1:

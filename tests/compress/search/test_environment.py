@@ -115,8 +115,8 @@ def test_layers_beyond_the_choices_stay_dense() -> None:
     assert policy.layer("b") == DENSE_8BIT
 
 
-def test_the_margin_is_the_standard_error_of_the_budget() -> None:
-    assert AccuracyBudget(2.0, 10000).margin_pct == pytest.approx(100 * (0.02 / 10000) ** 0.5)
-    assert AccuracyBudget(2.0, 10000).target_pct == pytest.approx(2.0 - 0.141421, abs=1e-5)
+def test_the_margin_is_two_standard_errors_of_the_budget() -> None:
+    assert AccuracyBudget(2.0, 10000).margin_pct == pytest.approx(200 * (0.02 / 10000) ** 0.5)
+    assert AccuracyBudget(2.0, 10000).target_pct == pytest.approx(2.0 - 0.282843, abs=1e-5)
     with pytest.raises(InputError, match="--max-loss"):
         AccuracyBudget(-1.0, 10)

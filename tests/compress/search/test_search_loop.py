@@ -190,7 +190,7 @@ def test_a_candidate_survives_its_state() -> None:
 
 
 def test_selection_keeps_the_margin_then_the_budget_then_the_reward() -> None:
-    budget = AccuracyBudget(2.0, 400)  # a margin of 0.71 points
+    budget = AccuracyBudget(2.0, 1600)  # a margin of 0.71 points
     archive = Archive()
     archive.extend([_candidate(3.0, 0.3, 0.9)])
     nothing = select(archive, budget)

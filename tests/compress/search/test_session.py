@@ -168,3 +168,8 @@ def test_an_unwritable_folder_is_one_line(tmp_path: Path) -> None:
         target.parent.mkdir(mode=0o500)
     result = CliRunner().invoke(main, [*BASE, "--out", str(target), "--episodes", "1"])
     assert result.exit_code == 2 and result.stderr.count("\n") == 1
+
+
+def test_a_device_without_effect_is_refused() -> None:
+    with pytest.raises(InputError, match="--device cuda"):
+        SearchSpec("digits-cnn", "digits", device="cuda")
