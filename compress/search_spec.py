@@ -64,7 +64,7 @@ class SearchSpec:
                 option = "--" + field_name.replace("_", "-")
                 raise InputError(f"{option}: {unknown_name(field_name, getattr(self, field_name), allowed)}")
         if self.device == "cuda":
-            raise InputError("--device cuda: a search measures its policies with the CPU's int8 kernels; use --device cpu")
+            raise InputError("--device cuda: a search runs on the CPU's int8 kernels; use --device cpu")
         if self.episodes < 1:
             raise InputError(f"--episodes is {self.episodes}, must be at least 1")
         if self.refine < -1:

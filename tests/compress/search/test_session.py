@@ -13,6 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from compress.cli import main
+from compress.search_spec import SearchSpec
+from hwsim.errors import InputError
 
 BASE = ["search", "--model", "digits-cnn", "--data", "digits", "--seed", "3", "--threads", "1"]
 
@@ -93,7 +95,9 @@ def test_a_killed_search_resumes_to_the_same_policy(finished: Path, tmp_path: Pa
 
 def test_ctrl_c_is_one_line_and_says_how_to_continue(tmp_path: Path) -> None:
     out = tmp_path / "stopped"
-    command = [sys.executable, "-m", "compress", *BASE, "--out", str(out), "--episodes", "500"]
+    # a suite that runs in the background hands on that Ctrl-C is ignored
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import compress.__main__"
+    command = [sys.executable, "-c", program, *BASE, "--out", str(out), "--episodes", "500"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     _wait_for(out / "checkpoint.pt", process)
     process.send_signal(signal.SIGINT)
