@@ -41,16 +41,21 @@ def compare(folders: tuple[Path, ...], out: Path) -> None:
 
     runs = read_characterizations(folders)
     written = write_comparison(runs, out)
+    rows = [run.summary() for run in runs]
+    # settings that all runs share stand once below the table, so that its figures have room
+    shared = [name for name in COLUMNS if isinstance(rows[0][name], str) and name != "run"]
+    shared = [name for name in shared if len(rows) > 1 and len({row[name] for row in rows}) == 1]
     table = Table(title="MAC characterizations (E: fJ a MAC)")
-    for heading in COLUMNS.values():
-        table.add_column(heading, no_wrap=True)
-    for run in runs:
-        row = run.summary()
-        table.add_row(*(_cell(row[name]) for name in COLUMNS))
-    console = Console()
-    Console(width=max(console.width, 120)).print(table)
+    shown = [name for name in COLUMNS if name not in shared]
+    for name in shown:
+        table.add_column(COLUMNS[name], no_wrap=True, min_width=max(len(_cell(row[name])) for row in rows))
+    for row in rows:
+        table.add_row(*(_cell(row[name]) for name in shown))
+    Console().print(table)
+    if shared:
+        click.echo("all runs: " + ", ".join(f"{COLUMNS[name]} {rows[0][name]}" for name in shared))
     click.echo("wrote " + ", ".join(str(path) for path in written))
 
 
 def _cell(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"
+    return value if isinstance(value, str) else f"{value:.3g}"
