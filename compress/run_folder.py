@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +51,11 @@ def create(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out '{folder}' cannot be created: {error.strerror}; choose a writable folder") from None
+
+
+def withdraw(folder: Path) -> None:
+    """Remove the folder of a search that could not begin, so that the corrected command finds its name free."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_run(folder: Path, spec: dict[str, Any]) -> None:

@@ -37,7 +37,7 @@ from compress.progress import SearchDisplay
 from compress.refinement import Refinement, RefinementSpec
 from compress.registry import build_method
 from compress.report import write_report
-from compress.run_folder import create, locked, write_run
+from compress.run_folder import create, locked, withdraw, write_run
 from compress.search import Phase, Progress, Row, SearchLoop
 from compress.search_spec import SearchSpec, default_refinement
 from compress.selection import Selection, select
@@ -81,11 +81,16 @@ def run_session(spec: SearchSpec, folder: Path, display: SearchDisplay, *, resum
 
 def _search(spec: SearchSpec, folder: Path, display: SearchDisplay, resume: bool) -> SessionResult:
     display.say(f"preparing {spec.model} on {spec.data}")
-    task = build_task(spec)
     archive = Archive()
-    loop = SearchLoop(task.problem, plan(task, spec, archive), archive, folder)
-    if spec.warm_start is not None:
-        _warm_start(task, archive, Path(spec.warm_start))
+    try:
+        task = build_task(spec)
+        loop = SearchLoop(task.problem, plan(task, spec, archive), archive, folder)
+        if spec.warm_start is not None:
+            _warm_start(task, archive, Path(spec.warm_start))
+    except BaseException:
+        if not resume:
+            withdraw(folder)
+        raise
     warning = loop.resume() if resume else None
     if warning:
         display.say(f"warning: {warning}")

@@ -177,3 +177,11 @@ def test_an_unwritable_folder_is_one_line(tmp_path: Path) -> None:
 def test_a_device_without_effect_is_refused() -> None:
     with pytest.raises(InputError, match="--device cuda"):
         SearchSpec("digits-cnn", "digits", device="cuda")
+
+
+def test_a_search_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    for wrong in (["--model", "resnet20-cifar"], ["--data", f"cifar10:{tmp_path}"], ["--weights", __file__]):
+        result = CliRunner().invoke(main, [*BASE, "--out", str(out), *wrong])
+        assert result.exit_code == 2 and result.stderr.count("error:") == 1
+        assert not out.exists()
