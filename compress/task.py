@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compress.action import ActionSpec, policy_of
-from compress.policy import LayerPolicy
+from compress.policy import DENSE_8BIT, LayerPolicy
 from compress.problem import AccuracyBudget, Candidate, Metric, SearchProblem
 from compress.pruning import PRUNERS, SEARCH_PRUNERS
 from compress.reward import load_reward
 from compress.search_spec import SearchSpec
+from hwsim.energy_table import load_mac_table
 from hwsim.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ def build_task(spec: SearchSpec) -> SearchTask:
     actions = ActionSpec(spec.max_sparsity, spec.min_bits, pruners=_pruners(spec))
     reward = load_reward(None if spec.reward is None else Path(spec.reward), spec.max_loss)
     AccuracyBudget(spec.max_loss, 1)  # refuses a budget out of range before any work
+    table = load_mac_table(None if spec.mac_table is None else Path(spec.mac_table))
+    for bits in range(spec.min_bits, DENSE_8BIT.bits + 1):
+        table.mac_energy_fj(bits, bits)  # refuses a table without a precision that the search may choose
     from compress.data import load_data
     from compress.energy import EnergyMode
     from compress.graph import trace

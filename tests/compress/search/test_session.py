@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from compress.cli import main
 from compress.search_spec import SearchSpec
+from hwsim.energy_table import SHIPPED_TABLE
 from hwsim.errors import InputError
 
 BASE = ["search", "--model", "digits-cnn", "--data", "digits", "--seed", "3", "--threads", "1"]
@@ -181,7 +182,14 @@ def test_a_device_without_effect_is_refused() -> None:
 
 def test_a_search_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    for wrong in (["--model", "resnet20-cifar"], ["--data", f"cifar10:{tmp_path}"], ["--weights", __file__]):
+    table = json.loads(SHIPPED_TABLE.read_text())
+    (tmp_path / "narrow.json").write_text(json.dumps({**table, "energy_fj": {"8": {"8": 236.0}}}))
+    for wrong in (
+        ["--model", "resnet20-cifar"],
+        ["--data", f"cifar10:{tmp_path}"],
+        ["--weights", __file__],
+        ["--mac-table", str(tmp_path / "narrow.json")],
+    ):
         result = CliRunner().invoke(main, [*BASE, "--out", str(out), *wrong])
         assert result.exit_code == 2 and result.stderr.count("error:") == 1
         assert not out.exists()
