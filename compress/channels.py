@@ -63,7 +63,7 @@ class UnitSpace:
 
         empty = np.zeros(0, dtype=np.int64)
         left, right = np.concatenate([empty, *self._left]), np.concatenate([empty, *self._right])
-        links = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(self.count, self.count))
+        links = coo_matrix((np.ones(len(left)), (left, right)), shape=(self.count, self.count))
         merged_count, labels = connected_components(links, directed=False)
         _, first = np.unique(labels, return_index=True)
         rank = np.empty(merged_count, dtype=np.int64)
