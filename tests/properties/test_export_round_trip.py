@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compress.calibration import Calibration
-from compress.deployment import DeployedNetwork
+from compress.deployment import DeployedNetwork, FakeQuantize
 from compress.evaluation import Arithmetic, Evaluator
 from compress.export import deploy_policy
 from compress.graph import trace
@@ -22,11 +23,14 @@ from compress.network import NetworkGraph
 from compress.onnx_export import onnx_model
 from compress.policy import LayerPolicy, Policy
 from compress.pruning import SEARCH_PRUNERS
+from compress.quantization import Affine
 from compress.recipe import load, pack, save, unpack
 from tests.reference.unusual_networks import build
 
 NETWORKS = ["digits-cnn", "resnet20-cifar", "vgg11-cifar", "mobilenet_v2-cifar", "squeezenet1_0-cifar"]
 FLOAT32 = Arithmetic.FLOAT32
+SUM_ERROR = 32 * 2**-23
+"""How far two orders of float32 addition may leave a sum, relative to the largest of its tensor."""
 UNUSUAL = ["SqueezeExcite", "ManualHardSwish", "DenseBlock", "Grouped", "ChannelShuffle", "SpatialAttention"]
 
 
@@ -60,15 +64,70 @@ def draw_policy(graph: NetworkGraph, seed: int, lowest: int) -> Policy:
     )
 
 
-def onnx_logits(network: DeployedNetwork, images: torch.Tensor) -> torch.Tensor:
+def onnx_run(network: DeployedNetwork, images: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Return onnxruntime's logits and its codes int64, by the name of the module that rounds to them."""
     onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install 'tilejoule[export]'")
+    from onnx import TensorProto, helper
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        onnx_model(network).SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return torch.from_numpy(session.run(None, {"input": images.numpy()})[0])
+    model = onnx_model(network)
+    codes = [node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"]
+    model.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.UINT8, None) for name in codes)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    logits, *found = session.run(None, {"input": images.numpy()})
+    by_module = {
+        str(node.target): torch.from_numpy(found[codes.index(f"{node.name}/codes")].astype(np.int64))
+        for node in network.module.graph.nodes
+        if f"{node.name}/codes" in codes
+    }
+    return torch.from_numpy(logits), by_module
+
+
+def rounded_apart(network: DeployedNetwork, images: torch.Tensor, codes: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return bool[N]: the images on which some code of ours differs from `codes`.
+
+    Asserts of each that the first rounding to differ had a value within float32's error of half-way between the two
+    codes, to which sums in another order then round. What follows from that differs for good reason.
+    """
+    apart = torch.zeros(len(images), dtype=torch.bool)
+
+    def compare(name: str, rounding: FakeQuantize) -> Callable[..., None]:
+        def look(_module: torch.nn.Module, inputs: tuple[torch.Tensor], _result: torch.Tensor) -> None:
+            ifmap, mapping = inputs[0], Affine(rounding.scale, rounding.zero_point, rounding.bits)
+            mine = mapping.codes(ifmap).long()
+            for image in (~apart & (mine != codes[name]).flatten(1).any(dim=1)).nonzero().flatten().tolist():
+                differs = mine[image] != codes[name][image]
+                halfway = (mine[image] + codes[name][image])[differs] / 2 - rounding.zero_point
+                off = (ifmap[image][differs].double() - halfway * rounding.scale.double()).abs().max()
+                assert (mine[image] - codes[name][image]).abs().max() == 1, (name, image)
+                assert off <= SUM_ERROR * ifmap[image].abs().max(), (name, image)
+                apart[image] = True
+
+        return look
+
+    hooks = [
+        module.register_forward_hook(compare(name, module))
+        for name, module in network.module.named_modules()
+        if isinstance(module, FakeQuantize)
+    ]
+    network.module(images)
+    for hook in hooks:
+        hook.remove()
+    return apart
+
+
+def test_a_rounding_that_differs_away_from_half_way_is_noticed() -> None:
+    graph, calibration, images = prepared("digits-cnn")
+    network = deploy_policy(graph, graph.module, calibration, Policy({}))
+    second = [module for module in network.module.modules() if isinstance(module, FakeQuantize)][1]
+    with torch.inference_mode():
+        _, codes = onnx_run(network, images)
+        assert not rounded_apart(network, images, codes).all()
+        second.scale *= 1.001
+        with pytest.raises(AssertionError):
+            rounded_apart(network, images, codes)
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, *UNUSUAL])
@@ -83,10 +142,10 @@ def test_recipe_and_onnx_give_the_deployed_networks_logits(name: str, seed: int,
         with tempfile.TemporaryDirectory() as folder:
             save(network, Path(folder) / "n.recipe.json", Path(folder) / "n.safetensors")
             assert torch.equal(load(Path(folder) / "n.recipe.json")(images), expected)
-        found = onnx_logits(network, images)
-    # a sum that lies on the border of two codes may round to either in another order of addition
-    close = torch.isclose(found, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max() + 1e-9))
-    assert close.all(dim=1).float().mean() >= 0.9
+        found, codes = onnx_run(network, images)
+        apart = rounded_apart(network, images, codes)
+    scale = float(expected.abs().max()) + 1e-9
+    torch.testing.assert_close(found[~apart], expected[~apart], rtol=1e-4, atol=1e-4 * scale)
 
 
 @pytest.mark.parametrize("name", ["digits-cnn", "resnet20-cifar", "mobilenet_v2-cifar", "Grouped"])
