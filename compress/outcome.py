@@ -61,9 +61,18 @@ def versions() -> dict[str, str]:
     return found
 
 
-def final_policy(spec: SearchSpec, policy: Policy) -> Policy:
-    """Return the chosen policy as it is written: its metadata is what decides it, and no clock."""
-    return Policy(policy.layers, {"model": spec.model, "data": spec.data, "method": spec.method, "seed": spec.seed})
+_RECORDED = ("model", "data", "weights", "method", "seed", "accelerator", "mac_table", "costs", "energy", "metric")
+
+
+def final_policy(spec: SearchSpec, policy: Policy, trained_weights: str | None = None) -> Policy:
+    """Return the chosen policy as it is written: its metadata is what decides it (paths as given), and no clock.
+
+    `trained_weights` names the file beside it that holds the weights it is for, where the method trained them.
+    """
+    told = {name: getattr(spec, name) for name in _RECORDED if getattr(spec, name) is not None}
+    if trained_weights is not None:
+        told["trained_weights"] = trained_weights
+    return Policy(policy.layers, told)
 
 
 def best_content(figures: TestFigures, policy: Policy) -> dict[str, Any]:

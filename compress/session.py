@@ -170,7 +170,7 @@ def _finish(
     weights = _trained_weights(loop.phases[0].method, selection.candidate)
     judge = task.oracle if weights is None else task.oracle_of(frozen_with(task.model, weights))
     figures = TestFigures(task.oracle.baseline_on("test"), judge.evaluate(chosen, split="test"))
-    policy = final_policy(spec, judge.realised(chosen))
+    policy = final_policy(spec, judge.realised(chosen), None if weights is None else WEIGHTS_FILE)
     content = {
         "schema": 1,
         "method": spec.method,

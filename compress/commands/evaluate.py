@@ -10,43 +10,53 @@ import click
 from hwsim.errors import InputError
 
 if TYPE_CHECKING:
+    from compress.commands.policy_settings import PolicySettings
     from compress.oracle import OracleSpec
     from compress.policy import Policy
     from compress.savings import Savings
 
+TAKEN = ("model", "data", "weights", "accelerator", "mac_table", "costs", "energy", "metric", "seed")
 CALLABLE_HELP = "Built-in network, or package.module:callable."
 
 
 @click.command("evaluate")
 @click.option("--policy", "policy_path", required=True, type=click.Path(path_type=Path), help="A policy.json.")
 @click.option("--model", default=None, help=f"{CALLABLE_HELP} By default what the policy names.")
-@click.option("--data", "data_spec", default=None, help="digits | cifar10:DIR | ... By default what the policy names.")
-@click.option("--weights", default=None, type=click.Path(path_type=Path), help="The network's weights.")
-@click.option("--accelerator", default=None, help="Tile: a preset or a TOML file (default: the policy's, or paper).")
+@click.option("--data", default=None, help="digits | cifar10:DIR | ... By default what the policy names.")
+@click.option("--weights", default=None, type=click.Path(path_type=Path), help="By default what the policy names.")
+@click.option("--accelerator", default=None, help="A preset or a TOML file (default: the policy's, or paper).")
 @click.option("--mac-table", default=None, type=click.Path(path_type=Path), help="A mac_energy.json.")
 @click.option("--costs", default=None, help="Memory costs: a preset or a TOML file.")
 @click.option("--energy", type=click.Choice(["simulated", "paper"]), default=None, help="Energy model of the figures.")
+@click.option(
+    "--metric", type=click.Choice(["energy", "latency", "edp"]), default=None, help="What layers are mapped for."
+)
 @click.option("--seed", type=click.IntRange(0), default=None, help="By default the policy's.")
 @click.option("--json", "json_path", default=None, type=click.Path(path_type=Path, dir_okay=False), help="Also here.")
 def evaluate(*, policy_path: Path, json_path: Path | None, **options: Any) -> None:
     """Measure a network as given, dense at 8 bits, and under a policy: accuracy, energy, latency, size and MACs.
 
-    Accuracy is on the test set. The savings are shown under both energy models and every cost preset.
+    What no option gives is taken from the policy's file, as the search that wrote it ran. Accuracy is on the test set.
+    The savings are shown under both energy models and every cost preset.
     """
+    from compress.commands.policy_settings import PolicySettings
     from compress.policy import read_policy
     from hwsim.files import write_json
 
     if json_path is not None and not json_path.absolute().parent.is_dir():
         raise InputError(f"--json '{json_path}': the folder does not exist; create it or choose another")
     policy = read_policy(policy_path)
-    savings, spec = _measure(policy, policy_path, options)
+    settings = PolicySettings(policy, policy_path, options)
+    savings, spec = _measure(policy, settings)
+    if settings.told(TAKEN):
+        click.echo(settings.told(TAKEN))
     _show(savings, spec)
     if json_path is not None:
         write_json(json_path, savings.as_json())
         click.echo(f"wrote {json_path}")
 
 
-def _measure(policy: Policy, path: Path, options: dict[str, Any]) -> tuple[Savings, OracleSpec]:
+def _measure(policy: Policy, settings: PolicySettings) -> tuple[Savings, OracleSpec]:
     from compress.data import load_data
     from compress.energy import EnergyMode
     from compress.graph import trace
@@ -54,33 +64,25 @@ def _measure(policy: Policy, path: Path, options: dict[str, Any]) -> tuple[Savin
     from compress.oracle import OracleSpec, build_oracle
     from compress.savings import measure_savings
 
-    told = {**{key: value for key, value in policy.metadata.items() if value is not None}}
-    told.update({key: value for key, value in options.items() if value is not None})
-    model_name = _needed(told.get("model"), "--model", path)
-    data_spec = _needed(told.get("data_spec") or told.get("data"), "--data", path)
-    seed, table = int(told.get("seed", 0)), told.get("mac_table")
+    model_name, data_spec = settings.needed("model"), settings.needed("data")
+    seed, table = int(settings.get("seed", 0)), settings.get("mac_table")
     spec = OracleSpec(
-        accelerator=told.get("accelerator", "paper"),
+        accelerator=settings.get("accelerator", "paper"),
         mac_table=None if table is None else Path(table),
-        costs=told.get("costs"),
-        energy=EnergyMode(told.get("energy", "simulated")),
+        costs=settings.get("costs"),
+        objective=settings.get("metric", "energy"),
+        energy=EnergyMode(settings.get("energy", "simulated")),
         seed=seed,
     )
     spec.pricer()  # a wrong tile or table is said before any images are read
     data = load_data(data_spec, seed, normalization=normalization_of(model_name))
-    model = load_model(model_name, told.get("weights"), data)
+    model = load_model(model_name, settings.get("weights"), data)
     graph = trace(model, data.example)
     policy.check_names(layer.name for layer in graph.layers)
     for name, reason in graph.unsupported:
         click.echo(f"kept dense: {name} ({reason})")
     oracle = build_oracle(graph, model, data, spec)
     return measure_savings(oracle, model, policy, spec, (data.test.images, data.test.labels)), spec
-
-
-def _needed(value: object, option: str, path: Path) -> str:
-    if not isinstance(value, str) or not value:
-        raise InputError(f"{option} is missing and '{path}' names none; give {option}")
-    return value
 
 
 def _show(savings: Savings, spec: OracleSpec) -> None:

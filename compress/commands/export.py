@@ -8,6 +8,8 @@ import click
 
 from hwsim.errors import InputError
 
+TAKEN = ("model", "data", "weights", "seed")
+
 
 @click.command("export")
 @click.option(
@@ -15,8 +17,13 @@ from hwsim.errors import InputError
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The ONNX file to write.")
 @click.option("--model", default=None, help="Network; by default the one the policy names.")
-@click.option("--data", "data_spec", default=None, help="Data; by default what the policy names.")
-@click.option("--weights", default=None, type=click.Path(path_type=Path), help="The network's weights.")
+@click.option("--data", default=None, help="Data; by default what the policy names.")
+@click.option(
+    "--weights",
+    default=None,
+    type=click.Path(path_type=Path),
+    help="The network's weights; by default what the policy names.",
+)
 @click.option("--seed", type=click.IntRange(0), default=None, help="Seed; by default the policy's.")
 @click.option(
     "--round-to", type=click.IntRange(1), default=1, show_default=True, help="Round channel counts up to this."
@@ -27,7 +34,7 @@ def export(
     policy_path: Path,
     out: Path,
     model: str | None,
-    data_spec: str | None,
+    data: str | None,
     weights: Path | None,
     seed: int | None,
     round_to: int,
@@ -38,6 +45,7 @@ def export(
     Three files: OUT (ONNX with QuantizeLinear and DequantizeLinear), and beside it .safetensors and .recipe.json, which
     compress.recipe.load turns back into a PyTorch module.
     """
+    from compress.commands.policy_settings import PolicySettings
     from compress.policy import read_policy
 
     if out.suffix != ".onnx":
@@ -45,26 +53,26 @@ def export(
     if not out.absolute().parent.is_dir():
         raise InputError(f"--out '{out}': the folder does not exist; create it or choose another")
     policy = read_policy(policy_path)
-    model = model or _told(policy.metadata.get("model"), "--model", policy_path)
-    data_spec = data_spec or _told(policy.metadata.get("data"), "--data", policy_path)
-    seed = int(policy.metadata.get("seed", 0)) if seed is None else seed
-
+    settings = PolicySettings(policy, policy_path, {"model": model, "data": data, "weights": weights, "seed": seed})
+    model, data_spec, seed = settings.needed("model"), settings.needed("data"), int(settings.get("seed", 0))
     from compress.data import load_data
     from compress.export import calibrated, deploy_policy, files_beside, write_export
     from compress.graph import trace
     from compress.models import load_model, normalization_of
 
-    data = load_data(data_spec, seed, normalization=normalization_of(model))
-    network = load_model(model, weights, data)
-    graph = trace(network, data.example)
+    dataset = load_data(data_spec, seed, normalization=normalization_of(model))
+    network = load_model(model, settings.get("weights"), dataset)
+    graph = trace(network, dataset.example)
     for name, reason in graph.unsupported:
         click.echo(f"kept dense: {name} ({reason})")
     smaller = deploy_policy(
-        graph, network, calibrated(graph, network, data, seed), policy, seed=seed, multiple=round_to
+        graph, network, calibrated(graph, network, dataset, seed), policy, seed=seed, multiple=round_to
     )
     files = files_beside(out)
     about = {"model": model, "data": data_spec.partition(":")[0], "seed": seed, "policy": policy.as_json()["layers"]}
-    report = write_export(smaller, network, files, data.test if check else None, about)
+    report = write_export(smaller, network, files, dataset.test if check else None, about)
+    if settings.told(TAKEN):
+        click.echo(settings.told(TAKEN))
     click.echo(f"parameters  {report.parameters_before:>12,} -> {report.parameters_after:,}")
     click.echo(f"bytes       {report.size_bytes_before:>12,} (float32 state)")
     click.echo(f"            {report.onnx_size_bytes:>12,} {files.onnx}")
@@ -77,9 +85,3 @@ def export(
             )
         else:
             click.echo(f"            {report.onnx_accuracy_pct:.2f} % in onnxruntime")
-
-
-def _told(value: object, option: str, policy_path: Path) -> str:
-    if not isinstance(value, str) or not value:
-        raise InputError(f"{option} is missing and '{policy_path}' names none; give {option}")
-    return value
