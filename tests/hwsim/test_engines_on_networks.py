@@ -9,14 +9,28 @@ import sys
 import numpy as np
 import pytest
 
-from hwsim.accelerator import accelerator
-from hwsim.analytic import analyze
+from hwsim.accelerator import AcceleratorSpec, accelerator
+from hwsim.analytic import Analysis, analyze, dram_cycles
 from hwsim.cycle import run_cycles
 from hwsim.execute import execute
 from hwsim.layer import ConvLayer
 from hwsim.mapper import best_mapping
 from hwsim.network import network
 from hwsim.vocabulary import Direction, Level, Objective, Operand
+
+
+def without_overlap(run: Analysis, tile: AcceleratorSpec) -> float:
+    """Return the cycles if the array stood still in every transfer: filters, ifmap rows and ofmap words of each pass.
+
+    A transfer waits for its latency and is rounded up to bursts. Mappings that fill the GLB leave no room for a second
+    block and come close; those of many small transfers stay far above the analytic bound, which knows neither.
+    """
+    burst = tile.dram_burst_bytes * 8 / tile.dram_bits_per_cycle
+    return (
+        run.processing_cycles
+        + dram_cycles(run.accesses, tile)
+        + 3 * run.passes * (burst + 1 + tile.dram_latency_cycles)
+    )
 
 
 def agree(name: str, tile_name: str, batch: int, objective: Objective) -> None:
@@ -28,7 +42,7 @@ def agree(name: str, tile_name: str, batch: int, objective: Objective) -> None:
         assert run.accesses == bound.accesses, layer.name
         assert run.cycles >= bound.cycles, layer.name
         assert run.processing_cycles >= bound.processing_cycles, layer.name
-        assert run.cycles <= 1.5 * bound.cycles + 5000, layer.name
+        assert run.cycles <= without_overlap(run, tile), layer.name
         get = bound.accesses.get
         if layer.macs:
             assert all(get(Level.RF, operand, Direction.READ) == layer.macs for operand in Operand)
