@@ -26,12 +26,21 @@ class CostUnit(str, Enum):
     MACS_PER_WORD = "macs_per_word"
 
 
+class ZeroWeights(str, Enum):
+    """What a MAC with a pruned weight costs: the table's energy of a held zero, or that of one among other weights."""
+
+    HELD = "held"
+    INTERLEAVED = "interleaved"
+
+
 class CostPreset(BaseModel):
     """Memory costs as a file states them: absolute (pJ a bit) or as multiples of a full-precision MAC (a word).
 
     `glb_by_kilobyte`, where given, maps GLB capacities to costs; between two of them the cost is interpolated over the
     logarithm of the capacity, outside them the nearest one holds. `memory_scale` multiplies all four levels.
     `mac_accounting`: which of the MAC table's accountings belongs to these costs; the table's own where left out.
+    `zero_weights`: "held" takes the MAC table's zero-weight energy, as the paper's eq. 7 does; "interleaved" asks its
+    transition model, in the order in which a row-stationary PE works (hwsim/sparse_mac_energy.py).
     `sources`: where each figure comes from, a mandatory sentence for each. `calibration`: how memory_scale was found.
     """
 
@@ -47,6 +56,7 @@ class CostPreset(BaseModel):
     rf: float = Field(gt=0)
     memory_scale: float = Field(default=1.0, gt=0)
     mac_accounting: str | None = None
+    zero_weights: ZeroWeights = ZeroWeights.HELD
     sources: dict[str, str]
     calibration: dict[str, str | float | int] = Field(default_factory=dict)
 

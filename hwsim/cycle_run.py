@@ -16,7 +16,6 @@ from hwsim.pricing import LayerPricer
 from hwsim.sampled_mac_energy import sample_mac_energy
 from hwsim.simulate import EngineName, LayerRun, ZeroShares
 from hwsim.synthetic_tensors import ZERO_ACTIVATIONS, draw_filters, draw_ifmap, generator, quantize_weights
-from hwsim.transition_energy import TransitionModel, transition_model
 
 
 class CycleEngine:
@@ -31,7 +30,7 @@ class CycleEngine:
         self.pricer = pricer
         self.seed = seed
         self.weights = weights
-        self.model = _usable_model(pricer)
+        self.model = pricer.mac.usable_model()
         self._widest_ci_rel = 0.0
         drawn = "the network's weights" if weights else "Laplace weights"
         self._by_model_pj = self._by_table_pj = 0.0
@@ -163,15 +162,3 @@ def _coding(layer: Layer, measured: OperandStatistics | None, word_bits: int) ->
     if measured is None or measured.ifmap_coded_bits is None:
         return 1.0
     return measured.ifmap_coded_bits / (layer.ifmap_words * word_bits)
-
-
-def _usable_model(pricer: LayerPricer) -> TransitionModel | None:
-    """Return the table's macro-model where it holds one, in the table's own accounting, for this datapath."""
-    table = pricer.mac.table
-    if table is None or not table.transition_model:
-        return None
-    accounting = table.transition_model.get("accounting")
-    given = pricer.mac.given_table
-    if given is None or accounting != given.accounting:
-        return None
-    return transition_model(table)

@@ -7,8 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from hwsim.analytic import analyze
+from hwsim.cost_preset import ZeroWeights
 from hwsim.errors import InputError
 from hwsim.layer import ConvLayer, Layer
+from hwsim.mapper import best_mapping
 from hwsim.mapping import Mapping
 from hwsim.pricing import LayerPricer
 from hwsim.simulate import EngineName, LayerRun, ZeroShares
@@ -55,14 +57,14 @@ class AnalyticEngine:
 
     @property
     def notes(self) -> list[str]:
-        """Nothing beyond what every result says."""
-        return []
+        """What is not said by the table and the costs alone."""
+        if self.pricer.preset.zero_weights is ZeroWeights.HELD:
+            return []
+        return ["pruned weights by the transition model, in the order in which PEs interleave filters"]
 
     def warm_up(self) -> None:
         """Load the compiled mapper."""
-        LayerPricer(self.pricer.tile, self.pricer.mac_table, self.pricer.preset).mapping(
-            ConvLayer("warm-up", 1, 1, 1, 1, 1, 1)
-        )
+        best_mapping(ConvLayer("warm-up", 1, 1, 1, 1, 1, 1), self.pricer.tile, self.pricer.costs)
 
     def run(self, layer: Layer, bits: tuple[int, int], zero_weight: float, mapping: Mapping | None) -> LayerRun:
         """Return one layer's counts, time and price; the pricer's own mapping where none is given."""
@@ -73,5 +75,6 @@ class AnalyticEngine:
         else:
             analysis = analyze(layer, pricer.tile, mapping)
             work = (analysis.cycles, analysis.processing_cycles, layer.macs)
-            cost = pricer.price_counts(analysis.accesses, *work, bits=bits, zeros=(zero_weight, None))
+            mac_pj = pricer.interleaved_mac_pj(layer, mapping, bits, (zero_weight, None))
+            cost = pricer.price_counts(analysis.accesses, *work, bits=bits, zeros=(zero_weight, None), mac_pj=mac_pj)
         return LayerRun(layer, analysis, cost, bits, ZeroShares(None, zero_weight or None))

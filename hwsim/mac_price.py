@@ -9,6 +9,7 @@ from hwsim.accelerator import AcceleratorSpec
 from hwsim.cost_preset import CostPreset, CostUnit
 from hwsim.energy_table import MacEnergyTable
 from hwsim.errors import InputError
+from hwsim.transition_energy import TransitionModel, transition_model
 
 NORMALIZED_MAC_PJ = 1.0
 """One full-precision MAC where nothing but ratios is known: energies then read as multiples of a MAC."""
@@ -104,9 +105,20 @@ class MacPrice:
         bits = (weight_bits, activation_bits)
         return given.mac_energy_fj(*bits) - moving.mac_energy_fj(*bits)
 
-    def scaled_pj(self, ratio: float, weight_bits: int, activation_bits: int) -> float:
+    def usable_model(self) -> TransitionModel | None:
+        """Return the table's macro-model where it holds one, in the table's own accounting, for this datapath."""
+        given = self.given_table
+        if self.table is None or given is None or not given.transition_model:
+            return None
+        if given.transition_model.get("accounting") != given.accounting:
+            return None
+        return transition_model(given)
+
+    def scaled_pj(
+        self, ratio: float, weight_bits: int, activation_bits: int, zero_activation: float | None = None
+    ) -> float:
         """Return the energy of a MAC, pJ, whose switching is `ratio` of the characterized mean; the clock stays."""
-        mean_fj = 1000.0 * self.mac_pj(weight_bits, activation_bits)
+        mean_fj = 1000.0 * self.mac_pj(weight_bits, activation_bits, zero_activation=zero_activation)
         ours = self.table is not None and self.given_table is not None
         same = ours and self.table.accounting == self.given_table.accounting  # type: ignore[union-attr]
         constant_fj = self.clock_fj(weight_bits, activation_bits) if same else 0.0

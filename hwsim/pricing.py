@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hwsim.accelerator import AcceleratorSpec, accelerator
 from hwsim.analytic import Analysis, analyze
-from hwsim.cost_preset import CostPreset, load_costs
+from hwsim.cost_preset import CostPreset, ZeroWeights, load_costs
 from hwsim.counts import AccessCounts
 from hwsim.energy_table import MacEnergyTable, load_mac_table
 from hwsim.errors import InputError
@@ -18,6 +18,7 @@ from hwsim.layer import Layer
 from hwsim.mac_price import MacPrice
 from hwsim.mapper import best_mapping
 from hwsim.mapping import Mapping, lower_layer
+from hwsim.sparse_mac_energy import switching_ratio
 from hwsim.vocabulary import Direction, Level, Objective, Operand
 
 BREAKDOWN = ("mac", "rf", "noc", "glb", "dram", "leakage")
@@ -75,6 +76,13 @@ class LayerPricer:
         self.mac = MacPrice.on(self.tile, given, self.preset)
         self.mac_table = self.mac.table or given
         self.costs = self.preset.memory_costs(self.tile.glb_size_bytes, self.tile.word_bits, self.mac.full_mac_pj)
+        self._interleaved = self.mac.usable_model() if self.preset.zero_weights is ZeroWeights.INTERLEAVED else None
+        if self._interleaved is None and self.preset.zero_weights is ZeroWeights.INTERLEAVED:
+            raise InputError(
+                f"costs '{self.preset.name}' price zero weights as interleaved, but the MAC energy table"
+                f" ({given.technology}, {given.multiplier}) holds no transition model in its {given.accounting}"
+                ' accounting for this datapath; use zero_weights = "held" or a table that `characterize run` wrote'
+            )
         self._remembered_shapes = remembered_shapes
         self._shapes: OrderedDict[NestShape, _ShapePrice] = OrderedDict()
 
@@ -100,14 +108,31 @@ class LayerPricer:
         fraction outside [0, 1] or a precision that the MAC table lacks.
         """
         shape = self._shape(layer)
-        bits = self.tile.word_bits
+        full = self.tile.word_bits
+        bits = (full if weight_bits is None else weight_bits, full if activation_bits is None else activation_bits)
         return self._assemble(
             shape.analysis.accesses,
             shape.memory_pj,
             (shape.analysis.cycles, shape.analysis.processing_cycles, shape.macs),
-            (bits if weight_bits is None else weight_bits, bits if activation_bits is None else activation_bits),
+            bits,
             zeros=(zero_weight, zero_activation),
+            each_mac_pj=self.interleaved_mac_pj(layer, shape.analysis.mapping, bits, (zero_weight, zero_activation)),
         )
+
+    def interleaved_mac_pj(
+        self, layer: Layer, mapping: Mapping, bits: tuple[int, int], zeros: tuple[float, float | None]
+    ) -> float | None:
+        """Return a MAC's mean energy, pJ, in the order of the PEs; None where the costs do not ask for that.
+
+        bits, zeros: weight, then activation.
+        """
+        share = zeros[0]
+        if self._interleaved is None or not 0.0 < share <= 1.0 or not layer.macs:
+            return None
+        shape = lower_layer(layer)
+        order = (min(mapping.p, shape.filters), min(mapping.q, shape.channels) * shape.taps_h)
+        ratio = switching_ratio(self._interleaved, self.mac.clock_fj(*bits), bits, order, share)
+        return self.mac.scaled_pj(ratio, *bits, zero_activation=zeros[1])
 
     def price_counts(
         self,

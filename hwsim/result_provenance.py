@@ -18,6 +18,7 @@ def provenance(pricer: LayerPricer) -> dict[str, Any]:
         "costs": {
             **{name: getattr(pricer.costs, name) for name in pricer.costs._fields if name != "mac_pj"},
             "memory_scale": pricer.preset.memory_scale,
+            "zero_weights": pricer.preset.zero_weights.value,
             "sources": dict(pricer.preset.sources),
             "calibration": dict(pricer.preset.calibration),
         },

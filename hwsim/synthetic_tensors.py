@@ -36,7 +36,7 @@ def draw_ifmap(layer: Layer, bits: int, rng: np.random.Generator) -> NDArray[Any
     else:
         channels = layer.in_channels if isinstance(layer, ConvLayer) else layer.channels
         shape = (layer.batch, channels, layer.in_height, layer.in_width)
-    values: NDArray[Any] = np.abs(_laplace(shape, bits, rng))
+    values: NDArray[Any] = np.abs(laplace_words(shape, bits, rng))
     values[rng.random(shape, np.float32) < ZERO_ACTIVATIONS] = 0
     return values
 
@@ -44,7 +44,7 @@ def draw_ifmap(layer: Layer, bits: int, rng: np.random.Generator) -> NDArray[Any
 def draw_filters(layer: ConvLayer, bits: int, zero_weight: float, rng: np.random.Generator) -> NDArray[Any]:
     """Return weights [M, C/groups, R, S], `bits` wide, of which a share is pruned to zero at random."""
     shape = (layer.out_channels, layer.in_channels // layer.groups, layer.kernel_height, layer.kernel_width)
-    values = _laplace(shape, bits, rng)
+    values = laplace_words(shape, bits, rng)
     if zero_weight:
         pruned = rng.permutation(values.size)[: int(zero_weight * values.size)]
         values.reshape(-1)[pruned] = 0
@@ -59,7 +59,8 @@ def quantize_weights(weights: NDArray[Any], bits: int) -> NDArray[Any]:
     return np.rint(weights * scale).astype(_word_type(bits))
 
 
-def _laplace(shape: tuple[int, ...], bits: int, rng: np.random.Generator) -> NDArray[Any]:
+def laplace_words(shape: tuple[int, ...], bits: int, rng: np.random.Generator) -> NDArray[Any]:
+    """Return signed words of a Laplace distribution, rounded and clipped to `bits` bits."""
     limit = 2 ** (bits - 1) - 1
     scale = limit / CLIP_TO_SCALE.get(bits, WIDEST_CLIP)
     magnitude = rng.standard_exponential(shape, np.float32)
