@@ -73,7 +73,7 @@ class AcceleratorSpec(BaseModel):
     dram_bandwidth_gbit_per_s: float = Field(gt=0, allow_inf_nan=False, description="in all, both directions")
     dram_latency_cycles: int = Field(0, ge=0, description="core cycles from a request to its first word")
     dram_burst_bytes: int = Field(64, gt=0, description="a transfer occupies whole bursts")
-    dram_run_length_coded: bool = Field(False, description="coded ifmap bits are measured; times count words")
+    dram_run_length_coded: bool = Field(False, description="ifmaps travel run-length coded where that is shorter")
     zero_gating: bool = Field(False, description="a zero ifmap word gates the multiplier and the filter read")
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from hwsim.kernels.nest import axis_words, ceil_div, count_cycles, folded_rows, 
 from hwsim.kernels.tuples import NestMap, NestShape, NestTile
 from hwsim.layer import Layer
 from hwsim.mapping import Mapping, check_mapping, lower_layer, lower_tile
-from hwsim.vocabulary import Objective
+from hwsim.vocabulary import Direction, Level, Objective, Operand
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Analysis:
 
     `processing_cycles`: the array's time with DRAM never late; `processing_by_cause` splits it. `stall_cycles`: what
     DRAM adds, by cause; cycles = processing_cycles + the sum of stall_cycles. `active_pes`: PEs that a full pass uses.
-    `utilization`: MACs over cycles times all PEs.
+    `utilization`: MACs over cycles times all PEs. `ifmap_coding`: bits that an ifmap takes in DRAM over those of its
+    words, other than 1 where the tile codes it.
     """
 
     layer: Layer
@@ -36,6 +37,7 @@ class Analysis:
     passes: int = 0
     active_pes: int = 0
     utilization: float = 0.0
+    ifmap_coding: float = 1.0
 
 
 def analyze(
@@ -43,9 +45,12 @@ def analyze(
     tile: AcceleratorSpec,
     mapping: Mapping | None = None,
     objective: Objective | str = Objective.ENERGY,
+    *,
+    ifmap_coding: float = 1.0,
 ) -> Analysis:
     """Return the analytic cost of one layer; the mapper chooses the mapping where none is given.
 
+    Words are counted whatever their coding, DRAM's time is that of the coded bits; the mapper knows words only.
     Raises InputError where the layer cannot be mapped, naming the constraint.
     """
     if mapping is None:
@@ -59,7 +64,7 @@ def analyze(
     parts = np.empty(6, np.int64)
     count_cycles(shape, lowered, nest, parts)
     processing = int(processing_cycles(parts))
-    dram = dram_cycles(accesses, tile)
+    dram = dram_cycles(accesses, tile, ifmap_coding)
     cycles = max(processing, dram)
     by_cause = {"compute": int(parts[0]), "bus": int(parts[1]), "ifmap_fill": int(parts[2])}
     by_cause["filter_load" if parts[3] >= parts[4] else "psum_hand_over"] = int(max(parts[3], parts[4]))
@@ -74,6 +79,7 @@ def analyze(
         int(parts[5]),
         active_pes(shape, nest),
         array_macs(shape) / (cycles * tile.pes),
+        ifmap_coding,
     )
 
 
@@ -90,9 +96,15 @@ def active_pes(shape: NestShape, nest: NestMap) -> int:
     return nest.k * nest.e * r * t * nest.g
 
 
-def dram_cycles(accesses: AccessCounts, tile: AcceleratorSpec) -> int:
+def dram_bits(accesses: AccessCounts, tile: AcceleratorSpec, ifmap_coding: float = 1.0) -> float:
+    """Return the bits that the layer moves to and from DRAM."""
+    coded_away = accesses.get(Level.DRAM, Operand.IFMAP, Direction.READ) * (1.0 - ifmap_coding)
+    return (int(accesses.words[0].sum()) - coded_away) * tile.word_bits
+
+
+def dram_cycles(accesses: AccessCounts, tile: AcceleratorSpec, ifmap_coding: float = 1.0) -> int:
     """Return the cycles that the layer's DRAM words occupy the DRAM at its bandwidth."""
-    return math.ceil(int(accesses.words[0].sum()) * tile.word_bits / tile.dram_bits_per_cycle)
+    return math.ceil(dram_bits(accesses, tile, ifmap_coding) / tile.dram_bits_per_cycle)
 
 
 @lru_cache(maxsize=16384)

@@ -44,9 +44,12 @@ def run_cycles(
     mapping: Mapping | None = None,
     objective: Objective | str = Objective.ENERGY,
     events: int = 0,
+    *,
+    ifmap_coding: float = 1.0,
 ) -> tuple[Analysis, Timeline]:
     """Execute a layer's nest in time, without data; `events` passes are recorded in the timeline.
 
+    `ifmap_coding`: bits of an ifmap in DRAM over those of its words, each transfer coded alike.
     `stall_cycles` say what DRAM held up: filters, ifmap rows, room for psums, or the last ofmap block on its way out.
     Raises InputError where the layer cannot be mapped.
     """
@@ -61,7 +64,8 @@ def run_cycles(
     durations = _durations(shape, lowered, nest, classes)
     out = np.zeros(10, np.int64)
     recorded = np.zeros((min(events, len(passes)), 5), np.int64)
-    timeline(lowered, passes, durations, _setup(shape, lowered, nest, tile), tile.dram_bits_per_cycle, out, recorded)
+    setup = _setup(shape, lowered, nest, tile)
+    timeline(lowered, passes, durations, setup, tile.dram_bits_per_cycle, ifmap_coding, out, recorded)
     cycles, processing = int(out[0]), int(out[1:6].sum())
     causes = dict(zip(("dram_filter", "dram_ifmap", "dram_psum_room", "dram_ofmap"), out[6:].tolist(), strict=True))
     names = ("compute", "bus", "ifmap_fill", "filter_load", "psum_hand_over")
@@ -76,6 +80,7 @@ def run_cycles(
         len(passes),
         active_pes(shape, nest),
         array_macs(shape) / (cycles * tile.pes),
+        ifmap_coding,
     )
     return analysis, Timeline(recorded)
 

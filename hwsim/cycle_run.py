@@ -11,7 +11,6 @@ from hwsim.errors import InputError
 from hwsim.execute import Execution, execute
 from hwsim.layer import ConvLayer, Layer
 from hwsim.mapping import Mapping
-from hwsim.operands import OperandStatistics
 from hwsim.pricing import LayerPricer
 from hwsim.sampled_mac_energy import sample_mac_energy
 from hwsim.simulate import EngineName, LayerRun, ZeroShares
@@ -43,7 +42,7 @@ class CycleEngine:
     @property
     def notes(self) -> list[str]:
         """What the run so far rests on, a sentence each."""
-        coded = "DRAM energy counts ifmaps run-length coded; ofmaps, and all of DRAM's time, uncoded"
+        coded = "DRAM moves ifmaps run-length coded, with the zeros they hold, where that is shorter; ofmaps uncoded"
         more = [coded] if self.pricer.tile.dram_run_length_coded else []
         return [self._data_note, self._pricing_note(), *more, *self._overflow_notes]
 
@@ -63,7 +62,7 @@ class CycleEngine:
             zeros=(pruned, measured.zero_ifmap if measured else None),
             mac_pj=mac_pj,
             gated_macs=measured.gated_macs if measured else 0,
-            ifmap_coding=_coding(layer, measured, self.pricer.tile.word_bits),
+            ifmap_coding=done.ifmap_coding,
         )
         shares = ZeroShares(measured.zero_ifmap, measured.zero_filter) if measured else ZeroShares(None, None)
         if done.overflows:
@@ -155,10 +154,3 @@ class CycleEngine:
             "the table holds no transition model that applies: MAC energies by precision and by the zero activations"
             f" that the PEs saw (the table's mean holds {mac.characterized_zero_share:.0%} zeros)"
         )
-
-
-def _coding(layer: Layer, measured: OperandStatistics | None, word_bits: int) -> float:
-    """Return the bits of the coded ifmap over those of its words; 1 where the tile does not code."""
-    if measured is None or measured.ifmap_coded_bits is None:
-        return 1.0
-    return measured.ifmap_coded_bits / (layer.ifmap_words * word_bits)

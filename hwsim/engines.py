@@ -14,6 +14,7 @@ from hwsim.mapper import best_mapping
 from hwsim.mapping import Mapping
 from hwsim.pricing import LayerPricer
 from hwsim.simulate import EngineName, LayerRun, ZeroShares
+from hwsim.synthetic_tensors import ZERO_ACTIVATIONS
 
 
 class Engine(Protocol):
@@ -58,9 +59,15 @@ class AnalyticEngine:
     @property
     def notes(self) -> list[str]:
         """What is not said by the table and the costs alone."""
-        if self.pricer.preset.zero_weights is ZeroWeights.HELD:
-            return []
-        return ["pruned weights by the transition model, in the order in which PEs interleave filters"]
+        notes = []
+        if self.pricer.preset.zero_weights is ZeroWeights.INTERLEAVED:
+            notes.append("pruned weights by the transition model, in the order in which PEs interleave filters")
+        if self.pricer.tile.dram_run_length_coded:
+            notes.append(
+                f"DRAM moves ifmaps run-length coded, with {ZERO_ACTIVATIONS:.0%} zeros and those of rounding assumed"
+                " in each; ofmaps uncoded"
+            )
+        return notes
 
     def warm_up(self) -> None:
         """Load the compiled mapper."""
@@ -69,12 +76,16 @@ class AnalyticEngine:
     def run(self, layer: Layer, bits: tuple[int, int], zero_weight: float, mapping: Mapping | None) -> LayerRun:
         """Return one layer's counts, time and price; the pricer's own mapping where none is given."""
         pricer = self.pricer
-        if mapping is None:
+        coding = pricer.coding(layer, bits[1])
+        if mapping is None and coding == 1.0:
             cost = pricer.price(layer, *bits, zero_weight)
             analysis = pricer.analysis(layer)
         else:
-            analysis = analyze(layer, pricer.tile, mapping)
+            mapping = mapping or pricer.mapping(layer)
+            analysis = analyze(layer, pricer.tile, mapping, ifmap_coding=coding)
             work = (analysis.cycles, analysis.processing_cycles, layer.macs)
             mac_pj = pricer.interleaved_mac_pj(layer, mapping, bits, (zero_weight, None))
-            cost = pricer.price_counts(analysis.accesses, *work, bits=bits, zeros=(zero_weight, None), mac_pj=mac_pj)
+            cost = pricer.price_counts(
+                *(analysis.accesses, *work), bits=bits, zeros=(zero_weight, None), mac_pj=mac_pj, ifmap_coding=coding
+            )
         return LayerRun(layer, analysis, cost, bits, ZeroShares(None, zero_weight or None))

@@ -68,7 +68,12 @@ def execute(
         w = _checked(layer, "filters", filters, wanted, tile.word_bits)
     elif filters is not None:
         raise InputError(f"layer '{layer.name}': a {layer.kind} layer has no filters; pass None")
-    analysis, _ = run_cycles(layer, tile, mapping, objective)
+    coded = None
+    if isinstance(layer, ConvLayer) and tile.dram_run_length_coded:
+        coded = run_length_bits(x, tile.word_bits)
+    # a tensor with too few zeros is left as it is
+    coding = 1.0 if coded is None else min(1.0, coded / (x.size * tile.word_bits))
+    analysis, _ = run_cycles(layer, tile, mapping, objective, ifmap_coding=coding)
     fields = {name: getattr(analysis, name) for name in Analysis.__dataclass_fields__}
     shape, nest = lower_layer(layer), analysis.mapping.lowered()
     operands = None
@@ -76,7 +81,6 @@ def execute(
         padded = _padded(x, shape, 0)
         ofmap, overflows = _convolve(padded, w, shape, nest, tile)
         operands = measure_operands(padded, w, shape, nest, tile.word_bits)
-        coded = run_length_bits(x, tile.word_bits) if tile.dram_run_length_coded else None
         gated = round(operands.zero_ifmap * operands.macs) if tile.zero_gating else 0
         operands = replace(operands, gated_macs=gated, ifmap_coded_bits=coded)
     elif isinstance(layer, PoolLayer):

@@ -104,5 +104,17 @@ def run_length_bits(words: NDArray[Any], word_bits: int) -> int:
     pairs: int = len(at) + int((runs // (longest + 1)).sum())
     rest = len(flat) - 1 - (int(at[-1]) if len(at) else -1)
     pairs += -(-rest // (longest + 1))
-    packet = PACKET_BITS if word_bits == 16 else PAIRS * (RUN_BITS + word_bits) + 1
-    return -(-pairs // PAIRS) * packet
+    return -(-pairs // PAIRS) * _packet_bits(word_bits)
+
+
+def typical_coding(zero_share: float, word_bits: int) -> float:
+    """Return the coded bits over those of the words for zeros at random places; 1 where coding would lengthen them.
+
+    A word that is not zero takes a pair, a run of zeros one more for each 32 of them.
+    """
+    pairs_per_word = (1.0 - zero_share) / (1.0 - zero_share ** (2**RUN_BITS)) if zero_share < 1.0 else 2.0**-RUN_BITS
+    return min(1.0, pairs_per_word * _packet_bits(word_bits) / PAIRS / word_bits)
+
+
+def _packet_bits(word_bits: int) -> int:
+    return PACKET_BITS if word_bits == 16 else PAIRS * (RUN_BITS + word_bits) + 1

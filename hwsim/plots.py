@@ -9,11 +9,11 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from hwsim.analytic import dram_bits
 from hwsim.cycle import run_cycles
 from hwsim.occupancy import busy_share, mapped_pes
 from hwsim.pricing import BREAKDOWN
 from hwsim.simulate import LayerRun, Run
-from hwsim.vocabulary import Level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 SHOWN_PASSES = 32
 SHOWN_LAYERS = 8
 _COLORS = dict(zip(BREAKDOWN, ("#4c72b0", "#55a868", "#8172b2", "#ccb974", "#c44e52", "#8c8c8c"), strict=True))
-_DRAM = list(Level).index(Level.DRAM)
 
 
 def roofline(run: Run) -> str:
@@ -83,7 +82,9 @@ def pe_heatmap(run: Run) -> str:
 def pass_timeline(run: Run) -> str:
     """Return the first passes of the longest layer: loading, filling, computing, as the cycle engine steps them."""
     one = max((one for one in run.runs if one.cost.macs), key=lambda one: one.cost.cycles, default=run.runs[0])
-    _, timeline = run_cycles(one.layer, run.tile, one.analysis.mapping, events=SHOWN_PASSES)
+    _, timeline = run_cycles(
+        one.layer, run.tile, one.analysis.mapping, events=SHOWN_PASSES, ifmap_coding=one.analysis.ifmap_coding
+    )
     events = timeline.events
     figure, axes = _figure(8, 0.13 * len(events) + 1.6)
     phases = (("filters and psums in", "#ccb974"), ("first window in", "#55a868"), ("MACs", "#4c72b0"))
@@ -99,7 +100,7 @@ def pass_timeline(run: Run) -> str:
 
 
 def _intensity(run: Run, one: LayerRun) -> tuple[float, float]:
-    dram_bytes = float(one.analysis.accesses.words[_DRAM].sum()) * run.tile.word_bits / 8
+    dram_bytes = dram_bits(one.analysis.accesses, run.tile, one.analysis.ifmap_coding) / 8
     return one.cost.macs / dram_bytes, one.cost.macs / one.cost.latency_ms / 1e6
 
 

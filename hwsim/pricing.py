@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwsim.accelerator import AcceleratorSpec, accelerator
-from hwsim.analytic import Analysis, analyze
+from hwsim.analytic import Analysis, analyze, dram_cycles
 from hwsim.cost_preset import CostPreset, ZeroWeights, load_costs
 from hwsim.counts import AccessCounts
 from hwsim.energy_table import MacEnergyTable, load_mac_table
 from hwsim.errors import InputError
 from hwsim.kernels.tuples import NestShape
-from hwsim.layer import Layer
+from hwsim.layer import ConvLayer, Layer
 from hwsim.mac_price import MacPrice
 from hwsim.mapper import best_mapping
 from hwsim.mapping import Mapping, lower_layer
+from hwsim.operands import typical_coding
 from hwsim.sparse_mac_energy import switching_ratio
+from hwsim.synthetic_tensors import typical_zero_share
 from hwsim.vocabulary import Direction, Level, Objective, Operand
 
 BREAKDOWN = ("mac", "rf", "noc", "glb", "dram", "leakage")
@@ -110,14 +112,21 @@ class LayerPricer:
         shape = self._shape(layer)
         full = self.tile.word_bits
         bits = (full if weight_bits is None else weight_bits, full if activation_bits is None else activation_bits)
-        return self._assemble(
-            shape.analysis.accesses,
-            shape.memory_pj,
-            (shape.analysis.cycles, shape.analysis.processing_cycles, shape.macs),
-            bits,
-            zeros=(zero_weight, zero_activation),
-            each_mac_pj=self.interleaved_mac_pj(layer, shape.analysis.mapping, bits, (zero_weight, zero_activation)),
-        )
+        zeros = (zero_weight, zero_activation)
+        mac_pj = self.interleaved_mac_pj(layer, shape.analysis.mapping, bits, zeros)
+        words, processing = shape.analysis.accesses, shape.analysis.processing_cycles
+        coding = self.coding(layer, bits[1])
+        if coding == 1.0:
+            work = (shape.analysis.cycles, processing, shape.macs)
+            return self._assemble(words, shape.memory_pj, work, bits, zeros=zeros, each_mac_pj=mac_pj)
+        work = (max(processing, dram_cycles(words, self.tile, coding)), processing, shape.macs)
+        return self.price_counts(words, *work, bits=bits, zeros=zeros, mac_pj=mac_pj, ifmap_coding=coding)
+
+    def coding(self, layer: Layer, activation_bits: int) -> float:
+        """Return the DRAM bits of an ifmap with typical zeros over those of its words; 1 where it is not coded."""
+        if not self.tile.dram_run_length_coded or not isinstance(layer, ConvLayer):
+            return 1.0
+        return typical_coding(typical_zero_share(activation_bits), self.tile.word_bits)
 
     def interleaved_mac_pj(
         self, layer: Layer, mapping: Mapping, bits: tuple[int, int], zeros: tuple[float, float | None]

@@ -81,7 +81,9 @@ def _with_resident(
         moved = _without_dram(analysis, pricer.tile, share, writes=place not in kept)
         work = (moved.cycles, moved.processing_cycles, plain[place].cost.macs)
         zeros = (plain[place].operands.zero_filter or 0.0, None)
-        cost = pricer.price_counts(moved.accesses, *work, bits=plain[place].bits, zeros=zeros)
+        cost = pricer.price_counts(
+            moved.accesses, *work, bits=plain[place].bits, zeros=zeros, ifmap_coding=moved.ifmap_coding
+        )
         trial[place] = replace(plain[place], analysis=moved, cost=cost)
     return trial
 
@@ -94,7 +96,8 @@ def _mapped_beside(run: LayerRun, resident_bytes: int, pricer: LayerPricer) -> A
         return None
     rest = tile.model_copy(update={"glb_size_bytes": free_bytes})
     try:
-        return analyze(run.layer, rest, best_mapping(run.layer, rest, pricer.costs, pricer.objective))
+        mapping = best_mapping(run.layer, rest, pricer.costs, pricer.objective)
+        return analyze(run.layer, rest, mapping, ifmap_coding=run.analysis.ifmap_coding)
     except InputError:
         return None
 
@@ -116,7 +119,7 @@ def _without_dram(analysis: Analysis, tile: AcceleratorSpec, share: float, *, wr
         words[_GLB, _IFMAP, _WRITE] += words[_DRAM, _PSUM, _WRITE]
         words[_DRAM, _PSUM, _WRITE] = 0
     accesses = AccessCounts(np.ascontiguousarray(words))
-    cycles = max(analysis.processing_cycles, dram_cycles(accesses, tile))
+    cycles = max(analysis.processing_cycles, dram_cycles(accesses, tile, analysis.ifmap_coding))
     return replace(
         analysis,
         accesses=accesses,

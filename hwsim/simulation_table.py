@@ -6,6 +6,7 @@ import math
 
 from rich.table import Table
 
+from hwsim.analytic import dram_bits
 from hwsim.pricing import BREAKDOWN
 from hwsim.simulate import LayerRun, Run
 from hwsim.vocabulary import Level
@@ -96,7 +97,7 @@ def _totals(run: Run) -> list[str]:
     latency_s = run.latency_ms / 1e3
     words = run.accesses.words
     word_bits, psum_bits = run.tile.word_bits, run.tile.psum_bits
-    dram_bytes = float(words[list(Level).index(Level.DRAM)].sum()) * word_bits / 8
+    dram_bytes = sum(dram_bits(one.analysis.accesses, run.tile, one.analysis.ifmap_coding) for one in run.runs) / 8
     glb = words[list(Level).index(Level.GLB)].sum(axis=1)
     glb_bytes = (float(glb[0] + glb[1]) * word_bits + float(glb[2]) * psum_bits) / 8
     lines = [

@@ -6,6 +6,7 @@ clipped as Banner et al., NeurIPS 2019, do).
 
 from __future__ import annotations
 
+import math
 import zlib
 from typing import Any
 
@@ -27,6 +28,12 @@ ZERO_ACTIVATIONS = 0.45
 def generator(seed: int, layer: Layer) -> np.random.Generator:
     """Return a layer's own generator: its tensors do not depend on which other layers run."""
     return np.random.default_rng([seed, zlib.crc32(layer.name.encode())])
+
+
+def typical_zero_share(bits: int) -> float:
+    """Return the share of zeros among drawn activations: exact ones, and those that round to zero."""
+    limit = 2 ** (bits - 1) - 1
+    return 1.0 - (1.0 - ZERO_ACTIVATIONS) * math.exp(-0.5 * CLIP_TO_SCALE.get(bits, WIDEST_CLIP) / limit)
 
 
 def draw_ifmap(layer: Layer, bits: int, rng: np.random.Generator) -> NDArray[Any]:

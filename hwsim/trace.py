@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hwsim.analytic import dram_cycles
 from hwsim.simulate import EngineName, LayerRun, Run
 from hwsim.vocabulary import Level
 
@@ -69,7 +70,7 @@ def _layer_events(run: Run, one: LayerRun, start: int) -> list[dict[str, Any]]:
             events.append(_bar(run, ARRAY, cause.replace("_", " "), (at, spent), {"cycles": spent}))
             at += spent
     words = int(one.analysis.accesses.words[_DRAM_LEVEL].sum())
-    busy = min(cycles, round(words * run.tile.word_bits / run.tile.dram_bits_per_cycle))
+    busy = min(cycles, dram_cycles(one.analysis.accesses, run.tile, one.analysis.ifmap_coding))
     if busy:
         events.append(_bar(run, DRAM, one.layer.name, (start, busy), {"words": words}))
     events.append(_counter(run, start, one.analysis.active_pes, one.analysis.utilization))
@@ -79,7 +80,9 @@ def _layer_events(run: Run, one: LayerRun, start: int) -> list[dict[str, Any]]:
 def _pass_events(run: Run, one: LayerRun, start: int) -> list[dict[str, Any]]:
     from hwsim.cycle import run_cycles
 
-    _, timeline = run_cycles(one.layer, run.tile, one.analysis.mapping, events=TRACED_PASSES)
+    _, timeline = run_cycles(
+        one.layer, run.tile, one.analysis.mapping, events=TRACED_PASSES, ifmap_coding=one.analysis.ifmap_coding
+    )
     events = []
     for number, moments in enumerate(timeline.events.tolist()):
         for phase, begin, end in zip(_PHASES, moments, moments[1:4], strict=False):

@@ -130,7 +130,7 @@ def compare(measured: list[Measured], tile: AcceleratorSpec) -> list[Compared]:
     """Run each layer's mapping on the cycle engine and put it beside what the chip measured."""
     compared = []
     for index, row in enumerate(measured):
-        run, _ = run_cycles(row.layer, tile, row.mapping)
+        run, _ = run_cycles(row.layer, tile, row.mapping, ifmap_coding=_coding(row.zero_ifmap or 0.0, tile))
         following = measured[min(index + 1, len(measured) - 1)].zero_ifmap
         compared.append(
             Compared(
@@ -162,15 +162,20 @@ def coded_dram_mb(
     """Return the DRAM traffic with activations run-length coded at published zero fractions, 1e6 bytes.
 
     The ofmap is taken to hold as many zeros as the next layer's ifmap (the last layer's as its own ifmap), too few
-    where a pooling layer lies between. An activation without zeros is left uncoded, as on the chip.
+    where a pooling layer lies between: were 58 % of CONV1's ofmap zero before it is pooled (39 % are after it), its
+    traffic would be the chip's 5.0 MB and not 5.6. An activation without zeros is left uncoded, as on the chip.
     """
     if zero_ifmap is None or zero_ofmap is None:
         return None
-    pair = PACKET_BITS / PAIRS / tile.word_bits
     get = run.accesses.get
-    ifmap = get(Level.DRAM, Operand.IFMAP, Direction.READ) * min(1.0, (1 - zero_ifmap) * pair)
-    ofmap = get(Level.DRAM, Operand.PSUM, Direction.WRITE) * min(1.0, (1 - zero_ofmap) * pair)
+    ifmap = get(Level.DRAM, Operand.IFMAP, Direction.READ) * _coding(zero_ifmap, tile)
+    ofmap = get(Level.DRAM, Operand.PSUM, Direction.WRITE) * _coding(zero_ofmap, tile)
     return (ifmap + ofmap + get(Level.DRAM, Operand.FILTER, Direction.READ)) * tile.word_bits / 8e6
+
+
+def _coding(zero_share: float, tile: AcceleratorSpec) -> float:
+    """Return the bits of coded activations over those of their words, for long enough tensors of short enough runs."""
+    return min(1.0, (1 - zero_share) * PACKET_BITS / PAIRS / tile.word_bits)
 
 
 def choices(compared: list[Compared], tile: AcceleratorSpec, objective: Objective) -> list[Choice]:

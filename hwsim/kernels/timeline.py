@@ -68,9 +68,9 @@ def pass_cycles(sh: NestShape, tl: NestTile, mp: NestMap, kind: Ints, fresh: Int
 
 
 @njit(cache=True)
-def _occupied(words: int, word_bits: int, burst_bits: int, bits_per_cycle: float) -> int:
+def _occupied(words: int, word_bits: float, burst_bits: int, bits_per_cycle: float) -> int:
     """Return the cycles that a transfer keeps DRAM busy, whole bursts."""
-    bursts = -(-words * word_bits // burst_bits)
+    bursts = np.ceil(words * word_bits / burst_bits)
     return int(np.ceil(bursts * burst_bits / bits_per_cycle))
 
 
@@ -98,17 +98,19 @@ def _finish(dram: Ints, queue: int, now: int) -> int:
 
 @njit(cache=True)
 def timeline(
-    tl: NestTile, passes: Ints, durations: Ints, setup: Ints, bits_per_cycle: float, out: Ints, events: Ints
-) -> None:
+    tl: NestTile, passes: Ints, durations: Ints, setup: Ints, bits_per_cycle: float, coding: float,
+    out: Ints, events: Ints,
+) -> None:  # fmt: skip
     """Run the passes against DRAM.
 
     passes int64[n, 5] as `walk` leaves them; durations int64[256, 6]; setup: burst bits, latency, whether the GLB has
-    room for a second ifmap block, a second psum block. out int64[10]: cycles, compute, bus, fill, filter load, psum
-    hand-over, stalls for filters, ifmap rows, ofmap blocks and the last ofmap block. events int64[m, 5]: start, filters
-    in, fill done, end and class of the first m passes.
+    room for a second ifmap block, a second psum block; coding: DRAM bits of an ifmap over those of its words. out
+    int64[10]: cycles, compute, bus, fill, filter load, psum hand-over, stalls for filters, ifmap rows, ofmap blocks and
+    the last ofmap block. events int64[m, 5]: start, filters in, fill done, end and class of the first m passes.
     """
     out[:] = 0
     burst, latency, two_ifmaps, two_psums = setup
+    ifmap_bits = tl.word_bits * coding
     dram = np.zeros(3, np.int64)
     count = passes.shape[0]
     now, handing, slot, leaves, ahead = 0, 0, 0, 0, -1
@@ -143,7 +145,7 @@ def timeline(
         if passes[i, 2] > 0:
             if ahead != i:
                 _until(dram, now)
-                dram[1] += _occupied(passes[i, 2], tl.word_bits, burst, bits_per_cycle)
+                dram[1] += _occupied(passes[i, 2], ifmap_bits, burst, bits_per_cycle)
             ifmap_there = _finish(dram, 1, now) + latency
         begin = max(ready, ifmap_there, psums_free)
         if ifmap_there >= psums_free:
@@ -151,7 +153,7 @@ def timeline(
         else:
             out[8] += begin - ready
         if passes[i, 2] > 0 or i == 0:
-            ahead = _fetch_ahead(tl, passes, i, two_ifmaps, begin, burst, bits_per_cycle, dram)
+            ahead = _fetch_ahead(ifmap_bits, passes, i, two_ifmaps, begin, burst, bits_per_cycle, dram)
         if i < events.shape[0]:
             events[i, 0], events[i, 1], events[i, 2], events[i, 4] = now, ready, begin + fill, kind
             events[i, 3] = begin + fill + compute + bus
@@ -172,14 +174,14 @@ def timeline(
 
 @njit(cache=True)
 def _fetch_ahead(
-    tl: NestTile, passes: Ints, i: int, two_ifmaps: int, now: int, burst: int, bits_per_cycle: float, dram: Ints
+    ifmap_bits: float, passes: Ints, i: int, two_ifmaps: int, now: int, burst: int, bits_per_cycle: float, dram: Ints
 ) -> int:
     """Queue the next ifmap block where the GLB has room for it beside the one in use; return the pass it is for."""
     for later in range(i + 1, passes.shape[0]):
         if passes[later, 2] > 0:
             if two_ifmaps or passes[later, 4]:
                 _until(dram, now)
-                dram[1] += _occupied(passes[later, 2], tl.word_bits, burst, bits_per_cycle)
+                dram[1] += _occupied(passes[later, 2], ifmap_bits, burst, bits_per_cycle)
                 return later
             return -1
     return -1

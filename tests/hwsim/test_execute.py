@@ -8,7 +8,7 @@ from hwsim.analytic import analyze
 from hwsim.errors import InputError
 from hwsim.execute import execute
 from hwsim.layer import ConvLayer, ElementwiseLayer, PoolLayer, fc_layer
-from hwsim.operands import run_length_bits
+from hwsim.operands import run_length_bits, typical_coding
 from tests.reference.operands import run_length_pairs
 
 PAPER = accelerator("paper")
@@ -131,3 +131,11 @@ def test_run_length_coding(density: float) -> None:
     assert restored == data.tolist()
     assert run_length_bits(data, 16) == -(-len(pairs) // 3) * 64
     assert run_length_bits(data, 8) == -(-len(pairs) // 3) * 40
+
+
+@pytest.mark.parametrize("zero_share", [0.0, 0.45, 0.8, 0.99])
+def test_typical_coding_is_what_random_zeros_take(zero_share: float) -> None:
+    rng = np.random.default_rng(1)
+    data = (rng.integers(1, 100, 200_000) * (rng.random(200_000) >= zero_share)).astype(np.int16)
+    share = min(1.0, run_length_bits(data, 16) / (data.size * 16))
+    assert typical_coding(zero_share, 16) == pytest.approx(share, rel=0.02)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hwsim.accelerator import AcceleratorSpec, accelerator
-from hwsim.analytic import analyze
+from hwsim.analytic import analyze, dram_cycles
 from hwsim.cycle import run_cycles
 from hwsim.execute import execute
 from hwsim.layer import ConvLayer
@@ -47,6 +47,28 @@ def test_both_engines_count_the_same_and_the_bound_holds(case: Case) -> None:
         assert min(cost.stall_cycles.values()) >= 0
         assert min(cost.processing_by_cause.values()) >= 0
     assert run.processing_by_cause["compute"] == bound.processing_by_cause["compute"]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(mapped_layers(largest=20), st.floats(0.01, 1.0))
+def test_coded_ifmaps_shorten_both_engines_and_the_bound_holds(case: Case, coding: float) -> None:
+    layer, tile, mapping = case
+    bound, run = (
+        analyze(layer, tile, mapping, ifmap_coding=coding),
+        run_cycles(layer, tile, mapping, ifmap_coding=coding)[0],
+    )
+    plain = analyze(layer, tile, mapping)
+    assert run.cycles >= bound.cycles
+    assert bound.cycles <= plain.cycles
+    assert (run.accesses, run.processing_cycles) == (
+        bound.accesses,
+        run_cycles(layer, tile, mapping)[0].processing_cycles,
+    )
+    words = bound.accesses.get(Level.DRAM, Operand.IFMAP, READ)
+    shorter = words * (1 - coding) * tile.word_bits / tile.dram_bits_per_cycle
+    assert dram_cycles(plain.accesses, tile) - dram_cycles(plain.accesses, tile, coding) == pytest.approx(
+        shorter, abs=1
+    )
 
 
 @settings(max_examples=300, deadline=None)
