@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from compress.network import CompressibleLayer, NetworkGraph
 from compress.pruning import FeatureMapSamples
-from compress.quantization import ActivationStatistics
+from compress.quantization import ActivationScales, ActivationStatistics
 from hwsim.errors import InputError
 
 BATCH = 32
@@ -27,7 +27,8 @@ SAMPLED_NUMBERS = 4_000_000
 class Calibration:
     """The dense network seen through calibration images, float32[N, C, H, W].
 
-    `ranges`: for each layer, the statistics of its ifmap. `samples` are gathered at their first use and then kept.
+    `ranges`: for each layer, the statistics of its ifmap, of the tensor or of each channel (`scales`). `samples` are
+    gathered at their first use and then kept.
     `labels` int64[N], where the images have them, serve criteria that need a loss.
     """
 
@@ -36,6 +37,7 @@ class Calibration:
     images: Tensor
     labels: Tensor | None = None
     seed: int = 0
+    scales: ActivationScales = ActivationScales.TENSOR
 
     def __post_init__(self) -> None:
         if not len(self.images):
@@ -43,21 +45,29 @@ class Calibration:
 
     @cached_property
     def ranges(self) -> Mapping[str, ActivationStatistics]:
-        """Statistics of each layer's ifmap, tensor-wise: two passes, since b needs the mean."""
+        """Statistics of each layer's ifmap, as a whole or by channel: two passes, since b needs the mean."""
         totals = {layer.name: _Extent() for layer in self.graph.layers}
-        self._observe(lambda layer, ifmap: totals[layer.name].add(ifmap))
+        self._observe(lambda layer, ifmap: totals[layer.name].add(ifmap, self._averaged(layer, ifmap)))
         means = {name: extent.total / max(extent.count, 1) for name, extent in totals.items()}
-        spread = dict.fromkeys(totals, 0.0)
+        spread: dict[str, float | Tensor] = dict.fromkeys(totals, 0.0)
 
         def deviate(layer: CompressibleLayer, ifmap: Tensor) -> None:
-            spread[layer.name] += float((ifmap - means[layer.name]).abs().sum(dtype=torch.float64))
+            over = self._averaged(layer, ifmap)
+            mean = torch.as_tensor(means[layer.name]).float()
+            off = (ifmap - (mean if mean.dim() == 0 else mean.reshape(_along_channels(layer, ifmap)))).abs()
+            spread[layer.name] = spread[layer.name] + off.sum(dim=over, dtype=torch.float64)
 
         self._observe(deviate)
         return {
-            name: ActivationStatistics(*(torch.tensor(value, dtype=torch.float32) for value in figures))
+            name: ActivationStatistics(*(torch.as_tensor(value).to(torch.float32) for value in figures))
             for name, extent in totals.items()
             for figures in [(means[name], spread[name] / max(extent.count, 1), extent.low, extent.high)]
         }
+
+    def _averaged(self, layer: CompressibleLayer, ifmap: Tensor) -> tuple[int, ...]:
+        """Return the axes of an ifmap that share one mapping: all, or all but the channels'."""
+        shape = _along_channels(layer, ifmap)
+        return tuple(a for a, size in enumerate(shape) if self.scales is ActivationScales.TENSOR or size == 1)
 
     @cached_property
     def samples(self) -> Mapping[str, FeatureMapSamples]:
@@ -128,20 +138,27 @@ def _watched(
             handle.remove()
 
 
+def _along_channels(layer: CompressibleLayer, ifmap: Tensor) -> tuple[int, ...]:
+    """Return the shape that spreads a number per channel over an ifmap: -1 on the axis of channels, 1 elsewhere."""
+    channels = 1 if layer.kind == "conv" else ifmap.dim() - 1
+    return tuple(-1 if axis == channels else 1 for axis in range(ifmap.dim()))
+
+
 @dataclass
 class _Extent:
-    """Sum, count, smallest and largest of what was added."""
+    """Sum, count, smallest and largest of what was added: float64 scalars, or one number a channel."""
 
-    total: float = 0.0
+    total: float | Tensor = 0.0
     count: int = 0
-    low: float = float("inf")
-    high: float = float("-inf")
+    low: float | Tensor = float("inf")
+    high: float | Tensor = float("-inf")
 
-    def add(self, values: Tensor) -> None:
-        self.total += float(values.sum(dtype=torch.float64))
-        self.count += values.numel()
-        self.low = min(self.low, float(values.min()))
-        self.high = max(self.high, float(values.max()))
+    def add(self, values: Tensor, over: tuple[int, ...]) -> None:
+        summed = values.sum(dim=over, dtype=torch.float64)
+        self.total = self.total + summed
+        self.count += values.numel() // max(summed.numel(), 1)
+        self.low = torch.minimum(torch.as_tensor(self.low), values.amin(dim=over))
+        self.high = torch.maximum(torch.as_tensor(self.high), values.amax(dim=over))
 
 
 def _patches(layer: CompressibleLayer, ifmap: Tensor, count: int, rng: np.random.Generator) -> Tensor:

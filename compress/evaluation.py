@@ -9,47 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from compress.arithmetic import Arithmetic, Proof, computing_device, layer_site
 from compress.calibration import Calibration
 from compress.compression import Compression, Compressor
-from compress.execution import Program, Values, is_foldable
-from compress.integer_network import IntegerLayer, Window, int8_is_exact
+from compress.execution import Program, Values, is_foldable, module_on
+from compress.integer_network import IntegerLayer, Window
 from compress.network import CompressibleLayer, NetworkGraph
 from compress.policy import DENSE_8BIT, LayerPolicy
-from compress.quantization import activation_affine, weight_affine
+from compress.quantization import activation_affine, fold_input_scales, weight_affine
 from hwsim.errors import InputError
-
-
-class Arithmetic(str, Enum):
-    """How sums are computed. AUTO is INT8 where this machine's is exact, FLOAT32 elsewhere."""
-
-    AUTO = "auto"
-    FLOAT32 = "fp32"
-    INT8 = "int8"
-    BFLOAT16 = "bf16"
-
-    def resolved(self) -> Arithmetic:
-        """Return the arithmetic to use here; raises InputError for one that this machine lacks."""
-        if self is Arithmetic.AUTO:
-            return Arithmetic.INT8 if int8_is_exact() else Arithmetic.FLOAT32
-        if self is Arithmetic.INT8 and not int8_is_exact():
-            raise InputError("int8 arithmetic is not exact on this machine (it needs VNNI); use fp32")
-        return self
-
-
-@dataclass(frozen=True)
-class Proof:
-    """How far a faster arithmetic is from the float simulation, over all images."""
-
-    images: int
-    changed_predictions: int
-    accuracy_difference_pct: float
-    largest_logit_error: float
 
 
 @dataclass(frozen=True)
@@ -60,8 +33,10 @@ class _Plan:
     kept_bytes: int
 
 
-BATCH_BYTES = 12 * 2**20
-"""A batch's largest activation: what a CPU's last-level cache holds with room for the layer's output."""
+BATCH_BYTES = {"cpu": 12 * 2**20, "cuda": 128 * 2**20}
+"""A batch's largest activation: what a CPU's last-level cache holds with room for the layer's output; on a GPU, what
+keeps all its cores busy."""
+LARGEST_BATCH = {"cpu": 128, "cuda": 1024}
 
 
 class Evaluator:
@@ -69,6 +44,7 @@ class Evaluator:
 
     `model` has the graph's parameter names (its weights may differ from those that were traced). `images` float32
     [N, C, H, W], `labels` int64[N]. `kept_bytes` bounds the activations that are kept between evaluations.
+    `device`: where images are run ("cpu" or "cuda"); pruning and calibration stay on the CPU.
     Deterministic: the same policy gives the same accuracy in whatever order policies come.
     """
 
@@ -84,19 +60,21 @@ class Evaluator:
         arithmetic: Arithmetic = Arithmetic.AUTO,
         batch: int | None = None,
         kept_bytes: int = 2**30,
+        device: str = "cpu",
     ) -> None:
         if len(images) == 0 or len(images) != len(labels):
             raise InputError(f"{len(images)} images and {len(labels)} labels; as many of both, and at least one")
         self.graph = graph
         self.model = model
-        self.images, self.labels = images, labels
+        self.device = computing_device(device)
+        self.images, self.labels = images.to(self.device), labels
         if isinstance(calibration, Tensor):
             calibration = Calibration(graph, model, calibration, seed=seed)
         self.calibration = calibration
-        self.arithmetic = arithmetic.resolved()
+        self.arithmetic = arithmetic.resolved(self.device)
         self.compressor = Compressor(graph, calibration, seed)
-        self.program = Program(graph)
-        self._plan = _Plan(batch or _batch_size(graph), kept_bytes)
+        self.program = Program(graph, self.device)
+        self._plan = _Plan(batch or _batch_size(graph, self.device), kept_bytes)
         self._policies: list[LayerPolicy] = []
         self._known: dict[tuple[object, ...], float] = {}
         self._cuts: dict[int, list[Values]] = {}
@@ -142,8 +120,8 @@ class Evaluator:
             for part, truth in zip(
                 torch.split(images, self._plan.batch), torch.split(labels, self._plan.batch), strict=True
             ):
-                logits, _ = self.program.run({self.program.input_step: _planes(part)}, 0)
-                correct += int(torch.count_nonzero(logits.argmax(dim=1) == truth))
+                logits, _ = self.program.run({self.program.input_step: _planes(part.to(self.device))}, 0)
+                correct += int(torch.count_nonzero(logits.argmax(dim=1).cpu() == truth))
         return 100.0 * correct / len(labels)
 
     def prove(self) -> Proof:
@@ -162,12 +140,13 @@ class Evaluator:
                 self.program.run({self.program.input_step: _planes(part)}, 0)[0]
                 for part in torch.split(self.images, self._plan.batch)
             ]
-        return torch.cat(parts)
+        return torch.cat(parts).cpu()
 
     def _reference(self) -> Evaluator:
         other = Evaluator(
             self.graph, self.model, self.images, self.labels, self.calibration,
             seed=self.compressor.seed, arithmetic=Arithmetic.FLOAT32, batch=self._plan.batch, kept_bytes=0,
+            device=self.device.type,
         )  # fmt: skip
         other.set_policies(self._policies)
         return other
@@ -193,7 +172,7 @@ class Evaluator:
                 predictions.append(logits.argmax(dim=1))
         self._cuts.update(keeping)
         self._forget()
-        return torch.cat(predictions)
+        return torch.cat(predictions).cpu()
 
     def _forget(self) -> None:
         """Drop the earliest cuts until what is kept fits its bound."""
@@ -243,12 +222,7 @@ class Evaluator:
         dense = policy.action == DENSE_8BIT.action and bool(filters.all())
         if dense and layer.name in self._dense_sites:
             return self._dense_sites[layer.name]
-        integer = self.integer_layer(index)
-        site = {
-            Arithmetic.FLOAT32: integer.forward_float,
-            Arithmetic.INT8: integer.forward_int8,
-            Arithmetic.BFLOAT16: integer.forward_bfloat16,
-        }[self.arithmetic]
+        site = layer_site(self.integer_layer(index), self.arithmetic, self.device)
         if dense:
             self._dense_sites[layer.name] = site
         return site
@@ -259,21 +233,21 @@ class Evaluator:
         policy, filters = self.compression.policies[index], self.compression.filters(index)
         weight = self.compression.masked_weight(index)
         inputs = activation_affine(self.calibration.ranges[layer.name], policy.input_bits)
+        weight = fold_input_scales(weight, inputs.scale, layer.groups)
         weights = weight_affine(weight, policy.bits)
+        scale = weights.scale if inputs.scale.dim() else weights.scale * inputs.scale
         gain, bias = folded_affine(self.graph, self.model, layer)
         kept = torch.from_numpy(filters)
         window = Window(layer.window.stride, layer.window.padding, layer.window.dilation, layer.groups)
-        return IntegerLayer(
-            weights.levels(weight), inputs, weights.scale * inputs.scale * gain * kept, bias * kept, window
-        )
+        return IntegerLayer(weights.levels(weight), inputs, scale * gain * kept, bias * kept, window)
 
     def _normalization_site(self, path: str) -> Callable[[Tensor], Tensor]:
         module = self.model.get_submodule(path)
         kept = torch.from_numpy(self.compression.kept[self.graph.per_channel[path]])
         if not is_foldable(self.graph, path):
-            return module
+            return module_on(self.device, module)
         gain, bias = _affine_of(module)
-        gain, bias = gain * kept, bias * kept
+        gain, bias = (gain * kept).to(self.device), (bias * kept).to(self.device)
 
         def normalize(values: Tensor) -> Tensor:
             shape = (1, -1) + (1,) * (values.dim() - 2)
@@ -312,9 +286,9 @@ def _planes(images: Tensor) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last) if images.dim() == 4 else images
 
 
-def _batch_size(graph: NetworkGraph) -> int:
-    """Return how many images make the largest activation of a batch fill the cache, 1 to 128."""
+def _batch_size(graph: NetworkGraph, device: torch.device) -> int:
+    """Return how many images make the largest activation of a batch fill what the device holds well, at least 1."""
     largest = max(
         (int(np.prod(shape)) for layer in graph.layers for shape in (layer.in_shape, layer.out_shape)), default=1
     )
-    return int(np.clip(BATCH_BYTES // (4 * largest), 1, 128))
+    return int(np.clip(BATCH_BYTES[device.type] // (4 * largest), 1, LARGEST_BATCH[device.type]))

@@ -48,11 +48,13 @@ class Program:
 
     `sites[path]` maps a step's input tensor to its output: for each compressible layer (a batch normalisation that it
     alone feeds is folded into it) and for each other batch normalisation. `cut_of[i]` is the step of layer i: a run can
-    stop before it and be taken up there. No step changes a value that a cut may hold.
+    stop before it and be taken up there. No step changes a value that a cut may hold. Runs happen on `device`, the CPU
+    by default; sites must give values there.
     """
 
-    def __init__(self, graph: NetworkGraph) -> None:
+    def __init__(self, graph: NetworkGraph, device: torch.device | None = None) -> None:
         self.graph = graph
+        self.device = torch.device("cpu") if device is None else device
         self.sites: dict[str, Callable[[Tensor], Tensor]] = {}
         self._folded = {layer.bn for layer in graph.layers if layer.bn is not None and is_foldable(graph, layer.bn)}
         self._layers = {layer.name for layer in graph.layers}
@@ -107,7 +109,8 @@ class Program:
         args: Any = fx.node.map_aggregate(node.args, self._argument)
         kwargs: Any = dict(fx.node.map_aggregate(node.kwargs, self._argument))
         if node.op == "get_attr":
-            self.constants[number] = _attribute(self.graph.module, str(node.target))
+            constant = _attribute(self.graph.module, str(node.target))
+            self.constants[number] = constant.to(self.device) if isinstance(constant, Tensor) else constant
         call = self._call(node)
         if "inplace" in kwargs:
             kwargs["inplace"] = False
@@ -146,7 +149,7 @@ class Program:
             for part in module.modules():
                 if getattr(part, "inplace", False):
                     setattr(part, "inplace", False)  # noqa: B010 - no such name on nn.Module itself
-        return module
+        return module_on(self.device, module)
 
     def _rectifier(self, node: fx.Node) -> Callable[..., Tensor]:
         """Return ReLU, in place where the value was made just before and nobody else reads it."""
@@ -166,6 +169,11 @@ class Program:
         if own and made_here and not cut_between:
             return lambda value, **_: value.relu_()
         return lambda value, **_: value.relu()
+
+
+def module_on(device: torch.device, module: nn.Module) -> nn.Module:
+    """Return a module on a device; a copy where that is not the CPU, on which all modules are."""
+    return module if device.type == "cpu" else copy.deepcopy(module).to(device)
 
 
 def is_foldable(graph: NetworkGraph, path: str) -> bool:

@@ -9,8 +9,9 @@ CVPR 2018, section 2 (affine codes, integer sums with zero points).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ from compress.quantization import Affine
 
 EXACT_FLOAT32 = 2**24
 """Whole numbers below this are exact in float32, sums of them included."""
+
+PRODUCT_INPUTS = 256
+"""As many products of two 8-bit levels, each at most 255 x 255, stay below 2^24 in sum."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class IntegerLayer:
     """A convolution or fully connected layer whose weights and inputs are codes.
 
     `weight_levels`: float32[M, C/groups, R, S] (or [M, C]) of whole numbers code - zero_point, pruned ones 0;
-    `ifmap`: the input's mapping, one for the tensor; `gain`, `bias`: float32[M], from a sum to the ofmap:
+    `ifmap`: the input's mapping, for the tensor or (its scales within the weights) for each channel; `gain`,
+    `bias`: float32[M], from a sum to the ofmap:
     y = sum * gain + bias, gain = weight scale * input scale (* batch normalisation).
     """
 
@@ -61,6 +66,10 @@ class IntegerLayer:
         largest = self.weight_levels.abs().flatten(1).sum(dim=1).max() if self.weight_levels.numel() else 0
         return float(largest) * self.ifmap.largest_code < EXACT_FLOAT32
 
+    def levels(self, ifmap: Tensor) -> Tensor:
+        """Return the whole numbers float32 that an ifmap float32[N, C, H, W] (or [..., C]) enters the layer as."""
+        return self.ifmap.levels(ifmap, axis=1 if self.is_convolution else -1)
+
     def sums(self, ifmap_levels: Tensor) -> Tensor:
         """Return the accumulators in the dtype of the levels (exact where that dtype is)."""
         weight = self.weight_levels.to(ifmap_levels.dtype)
@@ -71,16 +80,66 @@ class IntegerLayer:
 
     def forward_float(self, ifmap: Tensor) -> Tensor:
         """Return the ofmap float32[N, M, E, F], the sums in float32 arithmetic."""
-        return self._finished(self.sums(self.ifmap.levels(ifmap)))
+        return self._finished(self.sums(self.levels(ifmap)))
+
+    def product_sums(self, ifmap_levels: Tensor) -> Tensor:
+        """Return the accumulators float32 from products of matrices alone, one for each place of the window.
+
+        These only multiply and add, so whole numbers stay exact whatever the library's order. Where a sum may reach
+        2^24, `PRODUCT_INPUTS` products at a time are added in float32 and the parts in float64.
+        """
+        window, weight, planes = self.window, self.weight_levels, ifmap_levels
+        if not self.is_convolution:
+            weight, planes = weight[:, :, None, None], planes.reshape(-1, planes.shape[-1], 1, 1)
+        outputs, channels, height, width = weight.shape
+        planes = F.pad(planes, (window.padding[1], window.padding[1], window.padding[0], window.padding[0]))
+        (down, across), images = window.stride, len(planes)
+        rows = (planes.shape[2] - window.dilation[0] * (height - 1) - 1) // down + 1
+        columns = (planes.shape[3] - window.dilation[1] * (width - 1) - 1) // across + 1
+        filters = weight.reshape(window.groups, outputs // window.groups, channels, height, width)
+        inputs = planes.reshape(images, window.groups, channels, *planes.shape[2:])
+        at_once = max(channels, 1) if self.exact_in_float32 else PRODUCT_INPUTS
+        precision = torch.float32 if self.exact_in_float32 else torch.float64
+        shape = (images, window.groups, outputs // window.groups, rows * columns)
+        total = torch.zeros(shape, dtype=precision, device=planes.device)
+        for row, column in product(range(height), range(width)):
+            top, left = row * window.dilation[0], column * window.dilation[1]
+            below, right = top + (rows - 1) * down + 1, left + (columns - 1) * across + 1
+            under = inputs[..., top:below:down, left:right:across].flatten(3)
+            for first in range(0, channels, at_once):
+                part = filters[:, :, first : first + at_once, row, column]
+                read = under[:, :, first : first + at_once]
+                total += part * read if channels == 1 else part @ read
+        sums = total.float()
+        if not self.is_convolution:
+            return sums.reshape(*ifmap_levels.shape[:-1], outputs)
+        return sums.reshape(images, outputs, rows, columns)
+
+    def forward_products(self, ifmap: Tensor) -> Tensor:
+        """Return the ofmap float32[N, M, E, F] on any device: the same bits as elsewhere."""
+        sums = self.product_sums(self.levels(ifmap))
+        along = (-1, 1, 1) if self.is_convolution else (-1,)
+        return sums.mul_(self.gain.reshape(along)).add_(self.bias.reshape(along))
+
+    def to(self, device: torch.device) -> IntegerLayer:
+        """Return the layer with its tensors on a device."""
+        ifmap = replace(self.ifmap, scale=self.ifmap.scale.to(device), zero_point=self.ifmap.zero_point.to(device))
+        placed = IntegerLayer(
+            self.weight_levels.to(device), ifmap, self.gain.to(device), self.bias.to(device), self.window
+        )
+        placed.__dict__["exact_in_float32"] = self.exact_in_float32  # known here: the device need not be asked
+        return placed
 
     def forward_bfloat16(self, ifmap: Tensor) -> Tensor:
         """Return the ofmap with sums rounded to bfloat16: the levels are exact in it (|level| < 256), the sums not."""
-        return self._finished(self.sums(self.ifmap.levels(ifmap).bfloat16()).float())
+        sums = self.sums(self.levels(ifmap).bfloat16()).float()
+        along = (-1, 1, 1) if self.is_convolution else (-1,)
+        return sums.mul_(self.gain.reshape(along)).add_(self.bias.reshape(along))
 
     def forward_int8(self, ifmap: Tensor) -> Tensor:
         """Return the ofmap float32[N, M, E, F] from int8 multipliers and int32 sums, channels last."""
-        if not self.is_convolution or self.window.groups > 1 or not ifmap.numel():
-            return self.forward_float(ifmap)  # few MACs: no kernel to gain from
+        if not self.is_convolution or self.window.groups > 1 or self.ifmap.scale.dim() or not ifmap.numel():
+            return self.forward_float(ifmap)  # few MACs, or zero points of each channel: no kernel to gain from
         packed = self._packed
         codes, pixel_sums = encode(ifmap, self.ifmap)
         window = self.window

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor, nn
 
+from compress.arithmetic import Arithmetic, Proof
 from compress.calibration import Calibration
 from compress.compression import Compression
 from compress.data import Dataset
 from compress.energy import EnergyMode, EnergyModel, NetworkCost
-from compress.evaluation import Arithmetic, Evaluator
+from compress.evaluation import Evaluator
 from compress.network import NetworkGraph
 from compress.policy import DENSE_8BIT, LayerPolicy, Policy
+from compress.quantization import ActivationScales
 from hwsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,6 +73,8 @@ class OracleSpec:
     energy: EnergyMode = EnergyMode.SIMULATED
     validation_images: int | None = None
     arithmetic: Arithmetic = Arithmetic.AUTO
+    device: str = "cpu"
+    activation_scales: ActivationScales = ActivationScales.TENSOR
     seed: int = 0
 
     def pricer(self) -> LayerPricer:
@@ -188,12 +192,29 @@ def build_oracle(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: 
             raise InputError(f"{spec.validation_images} validation images; at least one is needed")
         chosen = np.random.default_rng([spec.seed, 0xA1]).permutation(len(validation))[: spec.validation_images]
         validation = validation.take(np.sort(chosen))
-    calibration = Calibration(graph, model, dataset.calibration, seed=spec.seed)
+    calibration = Calibration(graph, model, dataset.calibration, seed=spec.seed, scales=spec.activation_scales)
     evaluator = Evaluator(
-        graph, model, validation.images, validation.labels, calibration, seed=spec.seed, arithmetic=spec.arithmetic
+        graph,
+        model,
+        validation.images,
+        validation.labels,
+        calibration,
+        seed=spec.seed,
+        arithmetic=spec.arithmetic,
+        device=spec.device,
     )
     energy_model = EnergyModel(graph, spec.pricer(), EnergyMode(spec.energy))
     return Oracle(evaluator, energy_model, (dataset.test.images, dataset.test.labels))
+
+
+def prove_arithmetic(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: OracleSpec) -> Proof | None:
+    """Return how far the spec's arithmetic is from the float simulation, dense at 8 bits, on all validation images.
+
+    None for an arithmetic that is exact by construction.
+    """
+    if spec.arithmetic.exact:
+        return None
+    return build_oracle(graph, model, dataset, replace(spec, validation_images=None)).evaluator.prove()
 
 
 def _features(evaluator: Evaluator, energy_model: EnergyModel) -> list[LayerFeatures]:

@@ -61,7 +61,19 @@ def versions() -> dict[str, str]:
     return found
 
 
-_RECORDED = ("model", "data", "weights", "method", "seed", "accelerator", "mac_table", "costs", "energy", "metric")
+_RECORDED = (
+    "model",
+    "data",
+    "weights",
+    "method",
+    "seed",
+    "accelerator",
+    "mac_table",
+    "costs",
+    "energy",
+    "metric",
+    "activation_scales",
+)
 
 
 def final_policy(spec: SearchSpec, policy: Policy, trained_weights: str | None = None) -> Policy:
@@ -70,6 +82,8 @@ def final_policy(spec: SearchSpec, policy: Policy, trained_weights: str | None =
     `trained_weights` names the file beside it that holds the weights it is for, where the method trained them.
     """
     told = {name: getattr(spec, name) for name in _RECORDED if getattr(spec, name) is not None}
+    if spec.arithmetic == "bf16":  # the others give the same figures
+        told["arithmetic"] = spec.arithmetic
     if trained_weights is not None:
         told["trained_weights"] = trained_weights
     return Policy(policy.layers, told)

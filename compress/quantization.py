@@ -28,6 +28,13 @@ class Clipping(str, Enum):
     LAPLACE = "laplace"
 
 
+class ActivationScales(str, Enum):
+    """What shares one scale and zero point: an activation as a whole, or each of its channels."""
+
+    TENSOR = "tensor"
+    CHANNEL = "channel"
+
+
 @lru_cache(maxsize=32)
 def laplace_clip(bits: int, one_sided: bool = False) -> float:
     """Return alpha / b: where to clip a Laplace-distributed tensor of scale b for least squared error.
@@ -149,6 +156,18 @@ def weight_affine(weight: Tensor, bits: int, clipping: Clipping = Clipping.MINMA
         alpha = laplace_clip(bits) * (rows - mean[:, None]).abs().mean(dim=1)
         low, high = torch.maximum(low, mean - alpha), torch.minimum(high, mean + alpha)
     return affine(low, high, bits)
+
+
+def fold_input_scales(weight: Tensor, scale: Tensor, groups: int) -> Tensor:
+    """Return a weight float32[M, C/groups, ...] for inputs counted in levels of their own scale, float32[C] or scalar.
+
+    Sums over channels add levels, not numbers: where channels have scales of their own, each weight takes its
+    channel's in before it is quantized. A scale for the tensor as a whole multiplies the sum instead.
+    """
+    if scale.dim() == 0:
+        return weight
+    rows = scale.reshape(groups, -1).repeat_interleave(weight.shape[0] // groups, dim=0)
+    return weight * rows.reshape(*rows.shape, *(1,) * (weight.dim() - 2))
 
 
 def correct_bias(quantized: Tensor, weight: Tensor, mask: Tensor | None = None) -> Tensor:

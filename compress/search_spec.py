@@ -19,6 +19,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "nsga2_objectives": ("reward", "two"),
     "joint_cost": ("energy", "size", "bitops", "mpic", "ne16"),
     "device": ("cpu", "cuda"),
+    "activation_scales": ("tensor", "channel"),
+    "arithmetic": ("auto", "fp32", "int8", "bf16"),
 }
 
 
@@ -52,6 +54,8 @@ class SearchSpec:
     refine: int = -1
     subset: float = 1.0
     device: str = "cpu"
+    arithmetic: str = "auto"
+    activation_scales: str = "tensor"
     warm_start: str | None = None
     nsga2_objectives: str = "reward"
     joint_cost: str = "energy"
@@ -63,8 +67,6 @@ class SearchSpec:
             if getattr(self, field_name) not in allowed:
                 option = "--" + field_name.replace("_", "-")
                 raise InputError(f"{option}: {unknown_name(field_name, getattr(self, field_name), allowed)}")
-        if self.device == "cuda":
-            raise InputError("--device cuda: a search runs on the CPU's int8 kernels; use --device cpu")
         if self.episodes < 1:
             raise InputError(f"--episodes is {self.episodes}, must be at least 1")
         if self.refine < -1:

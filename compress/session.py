@@ -84,6 +84,8 @@ def _search(spec: SearchSpec, folder: Path, display: SearchDisplay, resume: bool
     archive = Archive()
     try:
         task = build_task(spec)
+        if task.proof is not None:
+            display.say(task.proof)
         loop = SearchLoop(task.problem, plan(task, spec, archive), archive, folder)
         if spec.warm_start is not None:
             _warm_start(task, archive, Path(spec.warm_start))

@@ -38,6 +38,7 @@ class SearchTask:
     model: nn.Module
     dataset: Dataset
     oracle_of: Callable[[nn.Module], Oracle]
+    proof: str | None = None  # of an arithmetic that is not exact: how far it is
 
     def measure_trained(self, model: nn.Module, choices: Sequence[LayerPolicy], episode: int) -> Candidate:
         """Measure the network's choices with other weights, against the baseline of the given ones (one evaluation)."""
@@ -58,12 +59,15 @@ def build_task(spec: SearchSpec) -> SearchTask:
     table = load_mac_table(None if spec.mac_table is None else Path(spec.mac_table))
     for bits in range(spec.min_bits, DENSE_8BIT.bits + 1):
         table.mac_energy_fj(bits, bits)  # refuses a table without a precision that the search may choose
+    from compress.arithmetic import Arithmetic, computing_device
     from compress.data import load_data
     from compress.energy import EnergyMode
     from compress.graph import trace
     from compress.models import load_model, normalization_of
-    from compress.oracle import OracleSpec, build_oracle
+    from compress.oracle import OracleSpec, build_oracle, prove_arithmetic
+    from compress.quantization import ActivationScales
 
+    Arithmetic(spec.arithmetic).resolved(computing_device(spec.device))  # what this machine lacks is said first
     dataset = load_data(spec.data, spec.seed, normalization=normalization_of(spec.model))
     model = load_model(spec.model, spec.weights, dataset)
     graph = trace(model, dataset.example)
@@ -75,6 +79,9 @@ def build_task(spec: SearchSpec) -> SearchTask:
         objective=spec.metric,
         energy=EnergyMode(spec.energy),
         validation_images=images,
+        arithmetic=Arithmetic(spec.arithmetic),
+        device=spec.device,
+        activation_scales=ActivationScales(spec.activation_scales),
         seed=spec.seed,
     )
 
@@ -84,7 +91,9 @@ def build_task(spec: SearchSpec) -> SearchTask:
     oracle = oracle_of(model)
     budget = AccuracyBudget(spec.max_loss, images)
     problem = SearchProblem(oracle, reward, budget, actions, Metric(spec.metric))
-    return SearchTask(problem, oracle, graph, model, dataset, oracle_of)
+    proof = prove_arithmetic(graph, model, dataset, oracle_spec)
+    said = None if proof is None else proof.sentence(oracle_spec.arithmetic)
+    return SearchTask(problem, oracle, graph, model, dataset, oracle_of, said)
 
 
 def _pruners(spec: SearchSpec) -> tuple[str, ...]:

@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     from compress.policy import Policy
     from compress.savings import Savings
 
-TAKEN = ("model", "data", "weights", "accelerator", "mac_table", "costs", "energy", "metric", "seed")
+TAKEN = (
+    "model",
+    "data",
+    "weights",
+    "accelerator",
+    "mac_table",
+    "costs",
+    "energy",
+    "metric",
+    "activation_scales",
+    "arithmetic",
+    "seed",
+)
 CALLABLE_HELP = "Built-in network, or package.module:callable."
 
 
@@ -30,6 +42,18 @@ CALLABLE_HELP = "Built-in network, or package.module:callable."
 @click.option("--energy", type=click.Choice(["simulated", "paper"]), default=None, help="Energy model of the figures.")
 @click.option(
     "--metric", type=click.Choice(["energy", "latency", "edp"]), default=None, help="What layers are mapped for."
+)
+@click.option(
+    "--activation-scales", type=click.Choice(["tensor", "channel"]), default=None, help="What shares a scale."
+)
+@click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where images are run."
+)
+@click.option(
+    "--arithmetic",
+    type=click.Choice(["auto", "fp32", "int8", "bf16"]),
+    default=None,
+    help="How sums are computed; bf16 is not exact, and its error is measured first.",
 )
 @click.option("--seed", type=click.IntRange(0), default=None, help="By default the policy's.")
 @click.option("--json", "json_path", default=None, type=click.Path(path_type=Path, dir_okay=False), help="Also here.")
@@ -48,8 +72,8 @@ def evaluate(*, policy_path: Path, json_path: Path | None, **options: Any) -> No
     policy = read_policy(policy_path)
     settings = PolicySettings(policy, policy_path, options)
     savings, spec = _measure(policy, settings)
-    if settings.told(TAKEN):
-        click.echo(settings.told(TAKEN))
+    if settings.told():
+        click.echo(settings.told())
     _show(savings, spec)
     if json_path is not None:
         write_json(json_path, savings.as_json())
@@ -57,11 +81,13 @@ def evaluate(*, policy_path: Path, json_path: Path | None, **options: Any) -> No
 
 
 def _measure(policy: Policy, settings: PolicySettings) -> tuple[Savings, OracleSpec]:
+    from compress.arithmetic import Arithmetic, computing_device
     from compress.data import load_data
     from compress.energy import EnergyMode
     from compress.graph import trace
     from compress.models import load_model, normalization_of
-    from compress.oracle import OracleSpec, build_oracle
+    from compress.oracle import OracleSpec, build_oracle, prove_arithmetic
+    from compress.quantization import ActivationScales
     from compress.savings import measure_savings
 
     model_name, data_spec = settings.needed("model"), settings.needed("data")
@@ -72,8 +98,12 @@ def _measure(policy: Policy, settings: PolicySettings) -> tuple[Savings, OracleS
         costs=settings.get("costs"),
         objective=settings.get("metric", "energy"),
         energy=EnergyMode(settings.get("energy", "simulated")),
+        arithmetic=Arithmetic(settings.get("arithmetic", "auto")),
+        device=settings.get("device", "cpu"),
+        activation_scales=ActivationScales(settings.get("activation_scales", "tensor")),
         seed=seed,
     )
+    spec.arithmetic.resolved(computing_device(spec.device))
     spec.pricer()  # a wrong tile or table is said before any images are read
     data = load_data(data_spec, seed, normalization=normalization_of(model_name))
     model = load_model(model_name, settings.get("weights"), data)
@@ -81,6 +111,9 @@ def _measure(policy: Policy, settings: PolicySettings) -> tuple[Savings, OracleS
     policy.check_names(layer.name for layer in graph.layers)
     for name, reason in graph.unsupported:
         click.echo(f"kept dense: {name} ({reason})")
+    proof = prove_arithmetic(graph, model, data, spec)
+    if proof is not None:
+        click.echo(proof.sentence(spec.arithmetic))
     oracle = build_oracle(graph, model, data, spec)
     return measure_savings(oracle, model, policy, spec, (data.test.images, data.test.labels)), spec
 

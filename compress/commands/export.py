@@ -55,6 +55,11 @@ def export(
     policy = read_policy(policy_path)
     settings = PolicySettings(policy, policy_path, {"model": model, "data": data, "weights": weights, "seed": seed})
     model, data_spec, seed = settings.needed("model"), settings.needed("data"), int(settings.get("seed", 0))
+    if settings.get("activation_scales") == "channel":
+        raise InputError(
+            f"'{policy_path}' has a scale for each channel of an activation, which no ONNX integer layer takes;"
+            " search with --activation-scales tensor to export"
+        )
     from compress.data import load_data
     from compress.export import calibrated, deploy_policy, files_beside, write_export
     from compress.graph import trace

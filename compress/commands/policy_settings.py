@@ -6,16 +6,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from compress.arithmetic import Arithmetic
 from compress.energy import EnergyMode
 from compress.policy import Policy
 from compress.problem import Metric
+from compress.quantization import ActivationScales
 from hwsim.errors import InputError, unknown_name
 
 TRAINED_WEIGHTS = "trained_weights"
 """Weights that a method trained: a file beside the policy, which holds for them and not for those it began with."""
 
-TEXTS = ("model", "data", "weights", "accelerator", "mac_table", "costs", "energy", "metric")
-CHOICES = {"energy": tuple(mode.value for mode in EnergyMode), "metric": tuple(metric.value for metric in Metric)}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "energy": tuple(mode.value for mode in EnergyMode),
+    "metric": tuple(metric.value for metric in Metric),
+    "activation_scales": tuple(scales.value for scales in ActivationScales),
+    "arithmetic": tuple(arithmetic.value for arithmetic in Arithmetic),
+}
+TEXTS = ("model", "data", "weights", "accelerator", "mac_table", "costs", *CHOICES)
 FILES = ("weights", "mac_table")
 
 
@@ -61,7 +68,7 @@ class PolicySettings:
             raise InputError(f"{_option(name)} is missing and '{self._path}' names none; give {_option(name)}")
         return str(value)
 
-    def told(self, names: tuple[str, ...]) -> str:
+    def told(self, names: tuple[str, ...] = (*TEXTS, "seed")) -> str:
         """Return one line that says which of these settings the file gave; empty where it gave none."""
         found = [f"{name.replace('_', '-')} {self._told[name]}" for name in names if name in self._told]
         return f"from {self._path}: {', '.join(found)}" if found else ""

@@ -34,7 +34,11 @@ from hwsim.errors import InputError, RunError
 @click.option("--nsga2", "nsga2_objectives", help="reward (default, the paper's) or two: the objectives of nsga2.")
 @click.option("--joint-cost", help="energy (default), size, bitops, mpic or ne16: the cost that joint lowers.")
 @click.option("--warm-start", help="A finished run whose archive is measured first.")
-@click.option("--device", help="cpu (default); cuda is refused: a search runs on the int8 kernels of the CPU.")
+@click.option("--activation-scales", help="tensor (default) or channel: what shares a scale; channel has no ONNX form.")
+@click.option("--device", help="cpu (default) or cuda: where images are run; accuracies are the same.")
+@click.option(
+    "--arithmetic", help="auto (default), fp32, int8 or bf16, which is not exact: its error is measured first."
+)
 @click.option("--seed", type=int, help="Seed of everything random (default 0).")
 @click.option("--threads", type=int, help="Threads that torch may use (default: its own choice).")
 @click.option("--resume", is_flag=True, help="Continue the search of --out; its options are remembered.")

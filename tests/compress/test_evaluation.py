@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from compress.arithmetic import Arithmetic
 from compress.calibration import Calibration
 from compress.compression import Compressor
 from compress.data import load_data
-from compress.evaluation import Arithmetic, Evaluator
+from compress.evaluation import Evaluator
 from compress.graph import trace
 from compress.integer_network import int8_is_exact
 from compress.models import load_model

@@ -13,9 +13,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compress.arithmetic import Arithmetic
 from compress.calibration import Calibration
 from compress.deployment import DeployedNetwork, FakeQuantize
-from compress.evaluation import Arithmetic, Evaluator
+from compress.evaluation import Evaluator
 from compress.export import deploy_policy
 from compress.graph import trace
 from compress.models import MODELS, build_model

@@ -13,9 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from compress.cli import main
-from compress.search_spec import SearchSpec
 from hwsim.energy_table import SHIPPED_TABLE
-from hwsim.errors import InputError
 
 BASE = ["search", "--model", "digits-cnn", "--data", "digits", "--seed", "3", "--threads", "1"]
 
@@ -173,11 +171,6 @@ def test_an_unwritable_folder_is_one_line(tmp_path: Path) -> None:
         target.parent.mkdir(mode=0o500)
     result = CliRunner().invoke(main, [*BASE, "--out", str(target), "--episodes", "1"])
     assert result.exit_code == 2 and result.stderr.count("\n") == 1
-
-
-def test_a_device_without_effect_is_refused() -> None:
-    with pytest.raises(InputError, match="--device cuda"):
-        SearchSpec("digits-cnn", "digits", device="cuda")
 
 
 def test_a_search_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
