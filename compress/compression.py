@@ -21,15 +21,16 @@ from compress.network import CompressibleLayer, Mask, NetworkGraph
 from compress.policy import DENSE_8BIT, LayerPolicy
 from compress.pruning import FeatureMapSamples, Granularity, Pruner, PruningContext, PruningResult, pruner
 from compress.pruning.level import LevelPruner
+from compress.pruning.pruner import one_place
 
 
 @dataclass(frozen=True, eq=False)
 class PrunedLayer:
     """What a layer's own action left of it.
 
-    `weight`: float32 in the dense shape, zero where pruned; `weight_mask`: bool, the same shape, None where nothing
-    went; `channel_mask`: bool[C], the inputs its action keeps; `realised_sparsity`: the fraction of weights that the
-    action removed of those that were there at its turn.
+    `weight`: float32 in the dense shape, zero where pruned; `weight_mask`: bool in that shape, with a window of one
+    place where all its places are alike, None where nothing went; `channel_mask`: bool[C], the inputs its action keeps;
+    `realised_sparsity`: the fraction of weights that the action removed of those that were there at its turn.
     """
 
     weight: Tensor
@@ -154,7 +155,7 @@ class Compressor:
         if last is not None and last[0] == key:
             return last[1], last[2]
         result = chosen.prune(self._context(index, chosen, policy.sparsity, filters, channels))
-        pruned, filter_mask = _spread(layer, result, self._dense[index].weight, filters, channels)
+        pruned, filter_mask = _spread(layer, result, filters, channels)
         self._last[index] = (key, pruned, filter_mask)
         return pruned, filter_mask
 
@@ -195,8 +196,8 @@ def _block(tensor: Tensor, layer: CompressibleLayer, filters: Mask, channels: Ma
     """Return the part of a weight-shaped tensor that is left."""
     columns = _columns(layer, channels)
     if not filters.all():
-        tensor = tensor[torch.from_numpy(filters)]
-    return tensor if columns.all() else tensor[:, torch.from_numpy(columns)]
+        tensor = tensor.index_select(0, torch.from_numpy(filters.nonzero()[0]))
+    return tensor if columns.all() else tensor.index_select(1, torch.from_numpy(columns.nonzero()[0]))
 
 
 def _left_samples(
@@ -209,18 +210,21 @@ def _left_samples(
     return FeatureMapSamples(samples.patches[:, :, columns], samples.targets[:, torch.from_numpy(filters)])
 
 
+def _placed(values: Tensor, filters: Mask, columns: Mask) -> Tensor:
+    """Return values of the rows and columns that are marked among zeros for the others."""
+    for axis, kept in ((1, columns), (0, filters)):
+        if not kept.all():
+            shape = (*values.shape[:axis], len(kept), *values.shape[axis + 1 :])
+            values = values.new_zeros(shape).index_copy_(axis, torch.from_numpy(kept.nonzero()[0]), values)
+    return values
+
+
 def _spread(
-    layer: CompressibleLayer, result: PruningResult, dense: Tensor, filters: Mask, channels: Mask
+    layer: CompressibleLayer, result: PruningResult, filters: Mask, channels: Mask
 ) -> tuple[PrunedLayer, Mask | None]:
     """Put a result on what was left of a layer back into its dense shape; what was not left is zero."""
-    rows = torch.from_numpy(filters.nonzero()[0])
-    columns = torch.from_numpy(_columns(layer, channels).nonzero()[0])
-    if len(rows) == dense.shape[0] and len(columns) == dense.shape[1]:
-        weight, mask = result.weight, result.weight_mask
-    else:
-        weight, mask = torch.zeros_like(dense), torch.zeros(dense.shape, dtype=torch.bool)
-        weight[rows[:, None], columns] = result.weight
-        mask[rows[:, None], columns] = result.weight_mask
+    columns = _columns(layer, channels)
+    weight, mask = (_placed(part, filters, columns) for part in (result.weight, one_place(result.weight_mask)))
     channel_mask = np.ones(len(layer.in_units), dtype=bool)
     if result.channel_mask is not None:
         channel_mask[channels] = result.channel_mask.numpy()

@@ -57,6 +57,7 @@ class EnergyModel:
         self._order = [by_name[name] for name in graph.order]
         self._index = {layer.name: index for index, layer in enumerate(graph.layers)}
         self._prices: dict[tuple[object, ...], _LayerPrice] = {}
+        self._last: dict[int, tuple[tuple[object, ...], _LayerPrice]] = {}
         self._dense_costs: dict[str, LayerCost] = {}
 
     def price(self, compression: Compression) -> NetworkCost:
@@ -89,6 +90,15 @@ class EnergyModel:
         return self._prices[key]
 
     def _simulated(self, compression: Compression, layer: CompressibleLayer, index: int) -> _LayerPrice:
+        policy, own = compression.policies[index], compression.layers[index]
+        channels, filters = compression.live[layer.in_units], compression.live[layer.out_units]
+        unchanged = (own, policy.bits, policy.input_bits, channels.tobytes(), filters.tobytes())
+        last = self._last.get(index)
+        if last is None or last[0] != unchanged:
+            self._last[index] = last = (unchanged, self._changed(compression, layer, index))
+        return last[1]
+
+    def _changed(self, compression: Compression, layer: CompressibleLayer, index: int) -> _LayerPrice:
         inputs = int(compression.live_channels(index).sum())
         outputs = int(compression.live_filters(index).sum())
         policy, zeros = compression.policies[index], compression.zero_fraction(index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -220,10 +221,15 @@ class NetworkGraph:
     def never_empty(self, kept: Mask) -> Mask:
         """Return `kept` with the first unit of each tensor restored that would otherwise have no channel left."""
         kept = kept.copy()
-        for units in self.node_units.values():
-            if len(units) and not kept[units].any():
+        for units in self._tensors:
+            if not kept[units].any():
                 kept[units[0]] = True
         return kept
+
+    @cached_property
+    def _tensors(self) -> tuple[Units, ...]:
+        """Return the units of each tensor, those that several share once, in the order of the graph."""
+        return tuple({units.tobytes(): units for units in self.node_units.values() if len(units)}.values())
 
     def check_priced(self) -> None:
         """Raise InputError where a part of the network has no cost model: an energy must not leave it out."""

@@ -15,19 +15,6 @@ if TYPE_CHECKING:
     from compress.policy import Policy
     from compress.savings import Savings
 
-TAKEN = (
-    "model",
-    "data",
-    "weights",
-    "accelerator",
-    "mac_table",
-    "costs",
-    "energy",
-    "metric",
-    "activation_scales",
-    "arithmetic",
-    "seed",
-)
 CALLABLE_HELP = "Built-in network, or package.module:callable."
 
 

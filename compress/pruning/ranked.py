@@ -35,13 +35,18 @@ class RankedPruner:
         """Return what is left of the layer."""
         if self.granularity is Granularity.CHANNEL:
             return from_channel_mask(context, rank_channels(context, self.order))
-        scores = context.weight.abs().pow(self.order).flatten(1).mean(dim=1)
+        scores = _power(context.weight, self.order).flatten(1).mean(dim=1)
         return from_filter_mask(context, keep_strongest_units(scores, *context.filter_units(), context.sparsity))
+
+
+def _power(weight: Tensor, order: int) -> Tensor:
+    """Return |w|^order, order 1 or 2, in one pass."""
+    return weight.abs() if order == 1 else weight * weight
 
 
 def rank_channels(context: PruningContext, order: int) -> Tensor:
     """Return bool[C]: the input channels that stay, ranked by mean |w|^order over all filters that read them."""
     groups, filters = context.groups, context.weight.shape[0] // context.groups
-    power = context.weight.abs().pow(order).reshape(groups, filters, context.weight.shape[1], -1)
+    power = _power(context.weight, order).reshape(groups, filters, context.weight.shape[1], -1)
     scores = power.mean(dim=(1, 3)).flatten()
     return keep_strongest_units(scores, *context.channel_units(), context.sparsity)

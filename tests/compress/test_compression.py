@@ -9,9 +9,11 @@ from torch import nn
 
 from compress.calibration import Calibration
 from compress.compression import Compression, Compressor
+from compress.energy import EnergyMode, EnergyModel
 from compress.graph import trace
 from compress.network import NetworkGraph
 from compress.policy import LayerPolicy
+from hwsim.pricing import LayerPricer
 
 
 class Block(nn.Module):
@@ -137,6 +139,25 @@ def test_the_same_policy_gives_the_same_masks_whatever_came_before(compressor: C
         for other in (again, fresh):
             assert torch.equal(first.masked_weight(index), other.masked_weight(index))
             assert np.array_equal(first.live_channels(index), other.live_channels(index))
+
+
+@pytest.mark.parametrize("mode", EnergyMode)
+def test_prices_do_not_depend_on_what_was_priced_before(compressor: Compressor, mode: EnergyMode) -> None:
+    pricer, rng = LayerPricer("paper"), np.random.default_rng(2)
+    lasting = EnergyModel(compressor.graph, pricer, mode)
+    names = [layer.name for layer in compressor.graph.layers]
+    policies = [LayerPolicy()] * len(names)
+    for _ in range(25):
+        policies[int(rng.integers(len(names)))] = LayerPolicy(
+            str(rng.choice(["level", "l1_ranked", "l2_ranked_channels"])), float(rng.uniform()), int(rng.integers(2, 9))
+        )
+        compression = compressor.derive(policies)
+        fresh = EnergyModel(compressor.graph, pricer, mode).price(compression)
+        assert lasting.price(compression) == fresh
+        for index, layer in enumerate(compressor.graph.layers):
+            mask, weight = compression.layers[index].weight_mask, compression.layers[index].weight
+            if mask is not None:
+                assert torch.equal(weight != 0, mask.expand_as(weight)), layer.name
 
 
 def test_sparsity_one_leaves_one_channel_and_no_weight(compressor: Compressor) -> None:

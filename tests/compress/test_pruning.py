@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compress.pruning import PRUNERS, SEARCH_PRUNERS, FeatureMapSamples, Granularity, PruningContext, pruner
-from compress.pruning.pruner import PruningResult
+from compress.pruning.pruner import PruningResult, one_place
 from compress.pruning.reconstruction import ReconstructionPruner
 from hwsim.errors import InputError, RunError
 
@@ -201,6 +201,23 @@ def test_a_missing_input_is_said(name: str, lacking: str) -> None:
 def test_weights_with_nan_are_refused() -> None:
     with pytest.raises(InputError, match="NaN"):
         PruningContext(torch.tensor([[float("nan")]]), 0.5)
+
+
+def test_finite_weights_whose_sum_is_not_are_taken() -> None:
+    given_context = PruningContext(torch.full((4, 4), 3e38), 0.5)
+    assert prune("level", given_context).realised_sparsity == 0.5
+    with pytest.raises(InputError, match="NaN or infinity"):
+        PruningContext(torch.tensor([[float("inf"), -float("inf")]]), 0.5)
+
+
+@pytest.mark.parametrize("name", list(SEARCH_PRUNERS))
+def test_one_place_stands_for_a_window_only_where_all_places_are_alike(name: str) -> None:
+    result = prune(name, context(0.4, (6, 4, 3, 3)))
+    short = one_place(result.weight_mask)
+    assert (short.shape[2:] == (1, 1)) == (pruner(name).granularity is not Granularity.FINE)
+    assert torch.equal(short.expand_as(result.weight_mask), result.weight_mask)
+    kept = int(torch.count_nonzero(result.weight_mask.contiguous()))
+    assert result.realised_sparsity == 1.0 - kept / result.weight_mask.numel()
 
 
 def _dense_samples(weight: torch.Tensor, points: int, mix: torch.Tensor) -> FeatureMapSamples:
