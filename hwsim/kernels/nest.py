@@ -1,28 +1,25 @@
-"""Closed forms of the row-stationary nest: words, cycles, capacities of one mapping; hwsim/mapping.py explains it.
-
-hwsim/kernels/search.py calls these: after an edit here remove its cache (`make clean`), or it keeps the old code. The
-test that compares the search's energy with the engine's counts fails then.
-"""
+"""Closed forms of the row-stationary nest: words, cycles, capacities of one mapping; hwsim/mapping.py explains it."""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hwsim.kernels import tuples
+from hwsim.kernels.caching import njit_cached
 from hwsim.kernels.tuples import NestMap, NestShape, NestTile
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def ceil_div(a: int, b: int) -> int:
     """Return a / b rounded up."""
     return -(-a // b)
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def pixels_used(windows: int, taps: int, stride: int, dilation: int) -> int:
     """Return how many distinct positions `windows` windows of `taps` taps touch along one axis."""
     a, b = stride, dilation
@@ -33,7 +30,7 @@ def pixels_used(windows: int, taps: int, stride: int, dilation: int) -> int:
     return windows * taps - shared_windows * shared_taps
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def axis_words(
     windows: int, block: int, taps: int, stride: int, dilation: int, padding: int, size: int, out: Ints
 ) -> None:
@@ -57,7 +54,7 @@ def axis_words(
     out[1] = real
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def folded_rows(sh: NestShape, e: int, k: int) -> int:
     """Return the ifmap rows the array reads, summed over strips of e ofmap rows and folds of k filter rows."""
     total = 0
@@ -70,7 +67,21 @@ def folded_rows(sh: NestShape, e: int, k: int) -> int:
     return total
 
 
-@njit(cache=True)
+@njit_cached(tuples)
+def axis_table(sh: NestShape, k: int, blocks: Ints, vertical: bool, table: Ints) -> None:
+    """Fill table int64[3, :] for each block size along an axis: positions stored, not padding, read by the array."""
+    axis = np.empty(2, np.int64)
+    for i in range(len(blocks)):
+        if vertical:
+            axis_words(sh.rows, blocks[i], sh.taps_v, sh.stride_v, sh.dilation_v, sh.padding_v, sh.in_rows, axis)
+            table[2, i] = folded_rows(sh, blocks[i], k)
+        else:
+            axis_words(sh.columns, blocks[i], sh.taps_h, sh.stride_h, sh.dilation_h, sh.padding_h, sh.in_columns, axis)
+            table[2, i] = axis[0]
+        table[0, i], table[1, i] = axis
+
+
+@njit_cached(tuples)
 def reloads(sh: NestShape, mp: NestMap) -> tuple[int, int, int]:
     """Return (ifmap, GLB filter, RF filter): how often a word is loaded for a position block or a filter block."""
     positions = ceil_div(sh.batch, mp.n) * ceil_div(sh.rows, mp.e) * ceil_div(sh.columns, mp.f)
@@ -86,7 +97,7 @@ def reloads(sh: NestShape, mp: NestMap) -> tuple[int, int, int]:
     return ifmap, glb_filter, rf_filter
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def count_cycles(sh: NestShape, tl: NestTile, mp: NestMap, out: Ints) -> None:
     """Fill out: int64[6] with compute, bus-bound, first-fill, filter-load and psum hand-over cycles, and passes.
 
@@ -124,7 +135,7 @@ def count_cycles(sh: NestShape, tl: NestTile, mp: NestMap, out: Ints) -> None:
     out[5] = positions * ceil_div(sh.groups, mp.g) * ceil_div(sh.filters, chunk) * ceil_div(sh.channels, stage) * folds
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def _position_cycles(
     sh: NestShape, tl: NestTile, mp: NestMap, g: int, w: int, c: int, k: int, count: int, first: int, out: Ints
 ) -> None:
@@ -162,13 +173,13 @@ def _position_cycles(
                 out[4] += many * (count * hand_over + later * preload)
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def processing_cycles(cycles: Ints) -> int:
     """Return the on-chip cycles of `count_cycles`' result."""
     return cycles[0] + cycles[1] + cycles[2] + max(cycles[3], cycles[4])
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def rf_fits(sh: NestShape, tl: NestTile, p: int, q: int) -> bool:
     """Tell whether a PE's register file holds q windows, p filters on q channels and p psums.
 
@@ -182,7 +193,7 @@ def rf_fits(sh: NestShape, tl: NestTile, p: int, q: int) -> bool:
     return window <= tl.rf_ifmap and filters <= tl.rf_filter and p <= tl.rf_psum
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def glb_bits(sh: NestShape, tl: NestTile, mp: NestMap) -> tuple[int, int, int]:
     """Return the GLB bits that a mapping holds at once: (psums, ifmap rows, filters)."""
     ifmap_channels = sh.channels if mp.keep_ifmap == 1 else min(sh.channels, mp.q * mp.r)
@@ -198,7 +209,7 @@ def glb_bits(sh: NestShape, tl: NestTile, mp: NestMap) -> tuple[int, int, int]:
     return psum, ifmap, mp.g * filters * tl.word_bits * sh.weighted
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def glb_fits(sh: NestShape, tl: NestTile, mp: NestMap) -> bool:
     """Tell whether the GLB, and its filter part where it has one, holds what the mapping keeps there."""
     psum, ifmap, filters = glb_bits(sh, tl, mp)
@@ -207,7 +218,7 @@ def glb_fits(sh: NestShape, tl: NestTile, mp: NestMap) -> bool:
     return psum + ifmap + filters <= tl.glb_bits
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def set_slots(tl: NestTile, e: int, k: int, r: int) -> int:
     """Return how many chains of r PE sets of k rows and e columns the array holds side by side."""
     across = tl.array_columns // e
@@ -217,7 +228,7 @@ def set_slots(tl: NestTile, e: int, k: int, r: int) -> int:
     return tl.array_rows // k // r * across
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def balanced_blocks(total: int, largest: int, out: Ints) -> int:
     """Fill out with the block sizes that cut `total` into 1, 2, ... equal parts, largest first; return how many."""
     count = 0

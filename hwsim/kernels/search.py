@@ -1,4 +1,7 @@
-"""The search over mappings with lower bounds; hwsim/mapper.py states its space."""
+"""The search over mappings with lower bounds; hwsim/mapper.py states its space.
+
+Only `search` is cached on disk, with all that it calls inside.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from hwsim.kernels import nest, tuples
+from hwsim.kernels.caching import njit_cached
 from hwsim.kernels.nest import (
-    axis_words,
+    axis_table,
     balanced_blocks,
     ceil_div,
     count_cycles,
-    folded_rows,
     pixels_used,
     processing_cycles,
     rf_fits,
@@ -26,21 +30,7 @@ TIE = 1e-12
 """Objectives that differ by less than this fraction are equal: their sums of exact counts round differently."""
 
 
-@njit(cache=True)
-def _axis_table(sh: NestShape, k: int, blocks: Ints, vertical: bool, table: Ints) -> None:
-    """Fill table int64[3, :] for each block size along an axis: positions stored, not padding, read by the array."""
-    axis = np.empty(2, np.int64)
-    for i in range(len(blocks)):
-        if vertical:
-            axis_words(sh.rows, blocks[i], sh.taps_v, sh.stride_v, sh.dilation_v, sh.padding_v, sh.in_rows, axis)
-            table[2, i] = folded_rows(sh, blocks[i], k)
-        else:
-            axis_words(sh.columns, blocks[i], sh.taps_h, sh.stride_h, sh.dilation_h, sh.padding_h, sh.in_columns, axis)
-            table[2, i] = axis[0]
-        table[0, i], table[1, i] = axis
-
-
-@njit(cache=True)
+@njit(cache=False)
 def _price(sh: NestShape, tl: NestTile, w: Floats, rows: Ints, columns: Ints, out: Floats) -> None:
     """Fill out float64[14]: what a unit of each count adds for one position block size.
 
@@ -72,7 +62,7 @@ def _price(sh: NestShape, tl: NestTile, w: Floats, rows: Ints, columns: Ints, ou
     out[13] = planes * rows[2] * columns[0] * word / tl.ifmap_bus
 
 
-@njit(cache=True)
+@njit(cache=False)
 def _place(sh: NestShape, tl: NestTile, at: NestMap) -> Place:
     """Return what the position block of a mapping fixes."""
     rows = pixels_used(at.e, sh.taps_v, sh.stride_v, sh.dilation_v)
@@ -93,7 +83,7 @@ def _place(sh: NestShape, tl: NestTile, at: NestMap) -> Place:
     )
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=False, error_model="numpy")
 def _room(sh: NestShape, tl: NestTile, at: NestMap, place: Place, held: int, least: int, g: int) -> int:
     """Return how many filters' psums (and weights, where they stay) the GLB has room for beside the rest.
 
@@ -110,7 +100,7 @@ def _room(sh: NestShape, tl: NestTile, at: NestMap, place: Place, held: int, lea
     return room if filters <= tl.glb_filter_bits else 0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=False, error_model="numpy")
 def _bound(k: Floats, n: Ints, out: Floats) -> None:
     """Fill out with energy and a lower bound of cycles, from unit prices k and counts n.
 
@@ -124,7 +114,7 @@ def _bound(k: Floats, n: Ints, out: Floats) -> None:
     out[1] = max(k[9] + k[10] * n[0] + k[11] * n[5], k[12] * n[3], k[13] * n[1], float(n[8]))
 
 
-@njit(cache=True)
+@njit(cache=False)
 def _raise(sh: NestShape, k: Floats, n: Ints, folds: int, held: int, chains: int, cost: Floats) -> None:
     """Raise the energy bound by what one PE and the array cannot do at once.
 
@@ -136,7 +126,7 @@ def _raise(sh: NestShape, k: Floats, n: Ints, folds: int, held: int, chains: int
     cost[0] += max(0.0, 2.0 * np.sqrt(k[3] * k[5] * work) - k[3] * n[2] - k[5] * n[4])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=False, error_model="numpy")
 def _worse(objective: int, cost: Floats, best: Floats) -> bool:
     """Tell whether nothing that costs at least this much (energy, cycles) precedes the best mapping so far."""
     first, second = cost
@@ -149,7 +139,7 @@ def _worse(objective: int, cost: Floats, best: Floats) -> bool:
     return first >= best[0] * (1.0 - TIE) and second >= best[1] * (1.0 - TIE)
 
 
-@njit(cache=True)
+@njit(cache=False)
 def _try(
     sh: NestShape, tl: NestTile, k: Floats, objective: int, mp: NestMap,
     n: Ints, cost: Floats, best: Floats, found: Ints,
@@ -170,7 +160,7 @@ def _try(
         found[i] = mp[i]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=False, error_model="numpy")
 def _search_sets(
     sh: NestShape, tl: NestTile, k: Floats, objective: int, at: NestMap, place: Place,
     slots: int, n: Ints, cost: Floats, best: Floats, found: Ints, sizes: Ints,
@@ -216,7 +206,7 @@ def _search_sets(
     n[8] = least_steps
 
 
-@njit(cache=True)
+@njit(cache=False)
 def _chains(sh: NestShape, tl: NestTile, k: int, limits: Ints) -> Ints:
     """Return int64[chains, 9], by falling q, then falling r, what they fix in any position block.
 
@@ -245,7 +235,7 @@ def _chains(sh: NestShape, tl: NestTile, k: int, limits: Ints) -> Ints:
     return out[:count]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=False, error_model="numpy")
 def _search_chains(
     sh: NestShape, tl: NestTile, k: Floats, objective: int, at: NestMap, chains: Ints,
     filter_passes: Ints, n: Ints, cost: Floats, best: Floats, found: Ints, sizes: Ints,
@@ -289,7 +279,7 @@ def _search_chains(
             _search_sets(sh, tl, k, objective, mp, place, slots, n, cost, best, found, sizes)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=False, error_model="numpy")
 def _ideal(
     sh: NestShape, tl: NestTile, at: NestMap, place: Place, chain: Ints,
     p: int, filter_passes: int, slots: int, held: int, least: int, n: Ints,
@@ -325,7 +315,7 @@ def _ideal(
     return True
 
 
-@njit(cache=True)
+@njit(cache=False)
 def _position(
     sh: NestShape, tl: NestTile, index: int, e_sizes: Ints, f_sizes: Ints, n_sizes: Ints, k: int
 ) -> tuple[int, int, NestMap]:
@@ -340,7 +330,7 @@ def _position(
     return ei, fi, at
 
 
-@njit(cache=True, nogil=True)
+@njit_cached(nest, tuples, nogil=True)
 def search(sh: NestShape, tl: NestTile, w: Floats, objective: int, best: Floats, found: Ints) -> None:
     """Find the best mapping; objective 0 energy, 1 cycles, 2 their product; ties go to the other, then to the first.
 
@@ -356,8 +346,8 @@ def search(sh: NestShape, tl: NestTile, w: Floats, objective: int, best: Floats,
     k = ceil_div(sh.taps_v, ceil_div(sh.taps_v, tl.array_rows))
     rows = np.empty((3, len(e_sizes)), np.int64)
     columns = np.empty((3, len(f_sizes)), np.int64)
-    _axis_table(sh, k, e_sizes, True, rows)
-    _axis_table(sh, k, f_sizes, False, columns)
+    axis_table(sh, k, e_sizes, True, rows)
+    axis_table(sh, k, f_sizes, False, columns)
     limits = np.zeros(3, np.int64)
     while limits[0] < sh.filters and rf_fits(sh, tl, limits[0] + 1, 1):
         limits[0] += 1

@@ -7,9 +7,10 @@ and ifmap blocks fetched ahead use the time that is left.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hwsim.kernels import tuples
+from hwsim.kernels.caching import njit_cached
 from hwsim.kernels.tuples import NestMap, NestShape, NestTile
 
 Ints = NDArray[np.int64]
@@ -18,7 +19,7 @@ PASS_FIELDS = 6
 """compute, bus-bound, window fill, filter load, psums out (last column), psums in (first column)."""
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def pass_cycles(sh: NestShape, tl: NestTile, mp: NestMap, kind: Ints, fresh: Ints, out: Ints) -> None:
     """Step one pass column by column; kind as in hwsim/kernels/walk.py, fresh int64[f]: ifmap columns a step adds.
 
@@ -67,14 +68,14 @@ def pass_cycles(sh: NestShape, tl: NestTile, mp: NestMap, kind: Ints, fresh: Int
     out[5] = enter
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def _occupied(words: int, word_bits: float, burst_bits: int, bits_per_cycle: float) -> int:
     """Return the cycles that a transfer keeps DRAM busy, whole bursts."""
     bursts = np.ceil(words * word_bits / burst_bits)
     return int(np.ceil(bursts * burst_bits / bits_per_cycle))
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def _until(dram: Ints, now: int) -> None:
     """Let DRAM work on what can wait until `now`; dram: free from, ifmap backlog, ofmap backlog."""
     for queue in (2, 1):
@@ -85,7 +86,7 @@ def _until(dram: Ints, now: int) -> None:
     dram[0] = max(dram[0], now)
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def _finish(dram: Ints, queue: int, now: int) -> int:
     """Serve the rest of a backlog first; return when it is done."""
     _until(dram, now)
@@ -96,7 +97,7 @@ def _finish(dram: Ints, queue: int, now: int) -> int:
     return dram[0]
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def timeline(
     tl: NestTile, passes: Ints, durations: Ints, setup: Ints, bits_per_cycle: float, coding: float,
     out: Ints, events: Ints,
@@ -172,7 +173,7 @@ def timeline(
     out[0] = done
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def _fetch_ahead(
     ifmap_bits: float, passes: Ints, i: int, two_ifmaps: int, now: int, burst: int, bits_per_cycle: float, dram: Ints
 ) -> int:

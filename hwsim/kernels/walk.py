@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hwsim.kernels import tuples
+from hwsim.kernels.caching import njit_cached
 from hwsim.kernels.tuples import NestMap, NestShape, NestTile
 
 Ints = NDArray[np.int64]
@@ -14,7 +15,7 @@ CLASS_FIELDS = 10
 """w filters, c channels, k rows, g groups, n images, e rows, f columns, psums come in, ifmap rows, ifmap columns."""
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def axis_blocks(windows: int, block: int, geometry: Ints, first_tap: int, taps: int, out: Ints) -> None:
     """Mark what blocks of windows touch along one axis; out int64[blocks, 2]: positions, those not padding.
 
@@ -36,7 +37,7 @@ def axis_blocks(windows: int, block: int, geometry: Ints, first_tap: int, taps: 
                     out[index, 1] += 1
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def new_columns(columns: int, geometry: Ints, taps: int, order: Ints, out: Ints) -> None:
     """Fill out int64[columns]: the ifmap columns that each window adds to those the PEs hold from the window before.
 
@@ -54,12 +55,12 @@ def new_columns(columns: int, geometry: Ints, taps: int, order: Ints, out: Ints)
                     out[step] -= 1
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def _last(index: int, block: int, total: int) -> int:
     return min(block, total - index * block)
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def walk(
     sh: NestShape, tl: NestTile, mp: NestMap, rows: Ints, read_rows: Ints, columns: Ints,
     words: Ints, classes: Ints, passes: Ints,
@@ -149,7 +150,7 @@ def walk(
     return done
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def _count_pass(
     mp: NestMap, words: Ints, psums: int, comes_in: bool, c: int, k: int, weight_taps: int, taps: int
 ) -> None:
@@ -166,7 +167,7 @@ def _count_pass(
         words[2, 2, 0] += psums
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def _load_ifmap(mp: NestMap, held: Ints, pos: int, ci: int, mb: int) -> int:
     """Return 1 where the rows of channel block ci are not in the GLB, and put them there."""
     if mp.keep_ifmap == 1:
@@ -182,7 +183,7 @@ def _load_ifmap(mp: NestMap, held: Ints, pos: int, ci: int, mb: int) -> int:
     return 1
 
 
-@njit(cache=True)
+@njit_cached(tuples)
 def _load_filters(mp: NestMap, held: Ints, chunk: int, block: int, pos: int) -> int:
     """Return 0 where the PEs hold the chunk, 1 where it comes from the GLB, 3 where it comes from DRAM."""
     if held[0] == chunk and mp.m <= mp.p * mp.t:
