@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from compress.data import Labels, Pixels, Pools
+from compress.pools import Labels, Pixels, Pools
 from hwsim.errors import InputError
 
 _LAYOUT = {

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from compress.cifar import read_cifar
+from compress.image_folder import read_image_folder
 from compress.normalization import CIFAR, DIGITS, IMAGENET, Normalization
+from compress.pools import Labels, Pixels, Pools, stratified_split
 from hwsim.errors import InputError, unknown_name
-
-Pixels = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int64]
 
 CALIBRATION_IMAGES = 256
 _DIGITS_SPLIT_SEED = 1797  # fixed: the shipped weights must never have seen the validation or the test digits
@@ -101,17 +101,6 @@ class Dataset:
         return self.train.take(np.arange(1)).images
 
 
-def stratified_split(labels: Labels, count: int, rng: np.random.Generator) -> tuple[Labels, Labels]:
-    """Split indices so that `count` are held out with the classes' shares kept; return (rest, held out), sorted."""
-    order = rng.permutation(len(labels))
-    by_class = order[np.argsort(labels[order], kind="stable")]
-    # every len/count-th image of the class-sorted order: each class gives its share, to one image
-    positions = np.floor((np.arange(count) + 0.5) * len(labels) / max(count, 1)).astype(np.int64)
-    held = np.zeros(len(labels), dtype=bool)
-    held[by_class[positions]] = True
-    return np.flatnonzero(~held), np.flatnonzero(held)
-
-
 def load_data(
     spec: str,
     seed: int = 0,
@@ -141,22 +130,9 @@ def load_data(
     if not folder.is_dir():
         raise InputError(f"--data '{spec}': '{folder}' is not a folder; name the folder that holds the images")
     if kind == "imagefolder":
-        from compress.image_folder import read_image_folder
-
         pools = read_image_folder(folder, size, seed)
         return _dataset(spec, pools, normalization or IMAGENET, seed, validation_count)
-    from compress.cifar import read_cifar
-
     return _dataset(spec, read_cifar(folder, kind), normalization or CIFAR, seed, validation_count)
-
-
-@dataclass(frozen=True)
-class Pools:
-    """What a reader returns: class names, and the training and the test images with their labels."""
-
-    classes: tuple[str, ...]
-    train: tuple[Pixels, Labels]
-    test: tuple[Pixels, Labels]
 
 
 def _dataset(name: str, pools: Pools, normalization: Normalization, seed: int, validation_count: int | None) -> Dataset:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compress.data import Labels, Pixels, Pools, stratified_split
+from compress.pools import Labels, Pixels, Pools, stratified_split
 from hwsim.errors import InputError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"}

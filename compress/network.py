@@ -262,11 +262,3 @@ class NetworkGraph:
         module = self.module.get_submodule(name)
         assert isinstance(module, (nn.Conv2d, nn.Linear))
         return module.weight
-
-    def apply_removal(
-        self, model: nn.Module, masks: Mapping[str, Mask] | None = None, multiple: int = 1
-    ) -> fx.GraphModule:
-        """Return a physically smaller network that computes what the masked one does (see compress.removal)."""
-        from compress.removal import remove_channels
-
-        return remove_channels(self, model, masks, multiple)

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from compress.data import load_data, stratified_split
+from compress.data import load_data
 from compress.normalization import Normalization
+from compress.pools import stratified_split
 from hwsim.errors import InputError
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from compress.graph import trace
-from compress.removal import mask_filters, private_copy
+from compress.removal import mask_filters, private_copy, remove_channels
 from hwsim.errors import InputError
 from tests.reference.unusual_networks import NAMES, build
 
@@ -44,7 +44,7 @@ def test_removed_equals_masked(name: str, seed: int) -> None:
                 masks[other] = masks[other] & mask if other in masks else mask
     masked = private_copy(graph)
     mask_filters(graph, masked, masks)
-    smaller = graph.apply_removal(model, masks)
+    smaller = remove_channels(graph, model, masks)
     with torch.inference_mode():
         torch.testing.assert_close(smaller(images), masked(images), rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(graph.module(images), model(images), rtol=1e-5, atol=1e-6)
@@ -141,5 +141,5 @@ def test_flatten_multiplies_a_channel_into_its_pixels() -> None:
     graph = trace(build("ConstantView"), torch.randn(1, *IMAGE))
     conv, hidden = graph.layer("conv.0"), graph.layer("hidden")
     assert (hidden.in_units == conv.out_units.repeat(16)).all()
-    smaller = graph.apply_removal(graph.module, {"conv.0": np.array([True, False, True, True, False, True])})
+    smaller = remove_channels(graph, graph.module, {"conv.0": np.array([True, False, True, True, False, True])})
     assert smaller.get_submodule("hidden").weight.shape == (7, 4 * 16)

@@ -16,6 +16,7 @@ from compress.graph import trace
 from compress.models import MODELS, build_model
 from compress.policy import LayerPolicy
 from compress.pruning import SEARCH_PRUNERS, Granularity, pruner
+from compress.removal import remove_channels
 from tests.reference.plain_evaluation import compressed_model, logits
 
 NETWORKS = ["resnet20-cifar", "vgg11-cifar", "mobilenet_v2-cifar", "squeezenet1_0-cifar"]
@@ -60,7 +61,7 @@ def test_masked_equals_removed_and_nothing_priced_is_missing(name: str, seed: in
     deriving = compressor(name)
     result = compression(name, seed, SEARCH_PRUNERS)
     masked = compressed_model(deriving.graph, deriving.calibration.model, result, None)
-    smaller = deriving.graph.apply_removal(masked)
+    smaller = remove_channels(deriving.graph, masked)
     images = deriving.calibration.images
     expected = logits(masked, images)
     torch.testing.assert_close(
@@ -88,7 +89,7 @@ def test_filter_pruning_prices_the_shape_that_physically_stays(name: str, seed: 
         ]
     )
     masked = compressed_model(graph, deriving.calibration.model, result, None)
-    smaller = graph.apply_removal(masked)
+    smaller = remove_channels(graph, masked)
     for index, layer in enumerate(graph.layers):
         weight = smaller.get_submodule(layer.name).weight
         priced = layer.hwsim_layer(int(result.live_channels(index).sum()), int(result.live_filters(index).sum()))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from compress.graph import trace
 from compress.models import MODELS, build_model
 from compress.network import Mask, NetworkGraph
-from compress.removal import live_units, mask_filters, private_copy, round_up
+from compress.removal import live_units, mask_filters, private_copy, remove_channels, round_up
 
 NETWORKS = [
     "digits-cnn",
@@ -64,7 +64,7 @@ def test_removed_equals_masked(name: str, seed: int, share: float, spread: bool,
     masked = private_copy(graph)
     mask_filters(graph, masked, masks)
     multiple = 8 if eights else 1
-    smaller = graph.apply_removal(graph.module, masks, multiple)
+    smaller = remove_channels(graph, graph.module, masks, multiple)
     with torch.inference_mode():
         expected, found = masked(images), smaller(images)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max() + 1e-6))
@@ -79,14 +79,14 @@ def test_spread_masks_really_leave(name: str) -> None:
     graph = traced(name)
     layer = next(layer for layer in graph.layers if layer.group is not None and not layer.depthwise)
     mask = np.arange(layer.weight_shape[0]) % 2 == 0
-    smaller = graph.apply_removal(graph.module, graph.spread(layer.name, mask))
+    smaller = remove_channels(graph, graph.module, graph.spread(layer.name, mask))
     assert smaller.get_submodule(layer.name).weight.shape[0] == mask.sum()
 
 
 def test_removing_everything_leaves_one_channel() -> None:
     graph = traced("digits-cnn")
     masks = {layer.name: np.zeros(layer.weight_shape[0], dtype=bool) for layer in graph.layers[:-1]}
-    smaller = graph.apply_removal(graph.module, masks)
+    smaller = remove_channels(graph, graph.module, masks)
     assert {smaller.get_submodule(name).weight.shape[0] for name in masks} == {1}
     images = torch.zeros(3, 1, 8, 8)
     assert smaller(images).shape == (3, 10)
@@ -95,7 +95,7 @@ def test_removing_everything_leaves_one_channel() -> None:
 def test_rounding_gives_multiples_where_the_layer_is_large_enough() -> None:
     graph = traced("resnet20-cifar")
     masks = draw_masks(graph, 5, 1.0, True)
-    smaller = graph.apply_removal(graph.module, masks, 8)
+    smaller = remove_channels(graph, graph.module, masks, 8)
     for layer in graph.layers[:-1]:
         assert smaller.get_submodule(layer.name).weight.shape[0] % 8 == 0
 
@@ -107,7 +107,7 @@ def test_input_channels_that_nobody_reads_leave_their_producer() -> None:
     reader = graph.layers[3]
     with torch.no_grad():
         module.get_submodule(reader.name).weight[:, ::2] = 0.0
-    smaller = graph.apply_removal(module)
+    smaller = remove_channels(graph, module)
     assert smaller.get_submodule(graph.layers[2].name).weight.shape[0] == reader.in_shape[0] // 2
     images = torch.randn(2, *reader_input(graph))
     torch.testing.assert_close(smaller(images), module(images), rtol=1e-4, atol=1e-4)
