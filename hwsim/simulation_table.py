@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+from rich import box
 from rich.table import Table
 
 from hwsim.analytic import dram_bits
-from hwsim.pricing import BREAKDOWN
+from hwsim.pricing import BREAKDOWN, LayerCost
 from hwsim.simulate import LayerRun, Run
 from hwsim.vocabulary import Level
 
@@ -35,6 +36,41 @@ def simulation_table(run: Run) -> Table:
     energy = _four_digits(run.energy_pj / PICO_PER_MICRO)
     table.add_row("total", "", *total, "", "", energy, *shares, style="bold")
     return table
+
+
+def narrow_table(run: Run) -> Table:
+    """Return the table for a terminal of 100 columns: no types and mappings, the parts of an energy drawn together."""
+    caption = "chip: rf, noc and glb; in 190 columns: types, mappings and all parts (--csv holds them)"
+    table = Table(title=_title(run), title_justify="left", caption=caption, caption_justify="left", box=box.SIMPLE)
+    table.padding, table.pad_edge = (0, 1, 0, 0), False
+    # the one column that gives way: figures stay whole
+    table.add_column("layer", overflow="fold")
+    for column in ("MMACs", "cycles", "util %"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("bound", no_wrap=True)
+    for column in ("uJ", "mac %", "chip %", "dram %", "leak %"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for one in run.runs:
+        table.add_row(*_narrow_row(one.layer.name, one.cost, one.bound, one.analysis.utilization))
+    table.add_section()
+    utilization = run.macs / (run.cycles * run.tile.pes)
+    whole = LayerCost(run.energy_pj, run.breakdown_pj, run.cycles, run.latency_ms, run.macs)
+    table.add_row(*_narrow_row("total", whole, "", utilization), style="bold")
+    return table
+
+
+def _narrow_row(name: str, cost: LayerCost, bound: str, utilization: float) -> tuple[str, ...]:
+    parts = cost.breakdown_pj
+    on_chip = sum(parts[part] for part in ("rf", "noc", "glb"))
+    return (
+        name,
+        f"{cost.macs / 1e6:,.1f}" if cost.macs else "-",
+        f"{cost.cycles:,}",
+        f"{100 * utilization:.1f}",
+        bound.replace("_", " "),
+        _four_digits(cost.energy_pj / PICO_PER_MICRO),
+        *(_percent(part, cost.energy_pj) for part in (parts["mac"], on_chip, parts["dram"], parts["leakage"])),
+    )
 
 
 def simulation_summary(run: Run) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
 
 PIPE_COLUMNS = 190
 
@@ -11,3 +12,9 @@ def terminal() -> Console:
     """Return a console on standard output, wide enough for tables where it is no terminal."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=PIPE_COLUMNS)
+
+
+def fits(console: Console, table: RenderableType) -> bool:
+    """Tell whether a table keeps its figures whole on a console."""
+    unbounded = console.options.update(width=100 * PIPE_COLUMNS)
+    return Measurement.get(console, unbounded, table).maximum <= console.width

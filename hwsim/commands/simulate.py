@@ -85,10 +85,11 @@ def command(
         keep_ofmaps=keep_ofmaps,
     )
     if not quiet:
-        from hwsim.simulation_table import simulation_summary, simulation_table
-        from hwsim.terminal import terminal
+        from hwsim.simulation_table import narrow_table, simulation_summary, simulation_table
+        from hwsim.terminal import fits, terminal
 
-        terminal().print(simulation_table(run))
+        console, table = terminal(), simulation_table(run)
+        console.print(table if fits(console, table) else narrow_table(run))
         click.echo("\n".join(simulation_summary(run)))
     if json_path is not None:
         write_json(json_path, run.as_json())
