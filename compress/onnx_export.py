@@ -7,20 +7,19 @@ of the range, and a Clip before QuantizeLinear keeps activations there. Opset 18
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
-from torch import Tensor, fx, nn
+from torch import fx
 from torch.fx.passes.shape_prop import ShapeProp
 
 from compress.deployment import DeployedNetwork, FakeQuantize
 from compress.onnx_graph import OnnxGraph
+from compress.onnx_normalization import attribute_tensor
 from compress.onnx_operations import write_function, write_module, write_weighted
-from compress.tracing import attribute_at
-from hwsim.errors import InputError
+from compress.onnx_split import SPLITS, is_part, take_part, write_split
 
 OPSET = 18
 
@@ -34,9 +33,13 @@ def onnx_model(network: DeployedNetwork, name: str = "tilejoule") -> onnx.ModelP
         if node.op == "placeholder":
             graph.names[node] = "input"
         elif node.op == "get_attr":
-            graph.names[node] = graph.constant(node.name, _attribute(network.module, str(node.target)))
+            graph.names[node] = graph.constant(node.name, attribute_tensor(graph, node).numpy())
         elif node.op == "output":
             result = graph.names[node.args[0]]
+        elif node.target in SPLITS:
+            graph.parts[node] = write_split(graph, node)
+        elif is_part(graph, node):
+            take_part(graph, node)
         elif "tensor_meta" in node.meta and hasattr(node.meta["tensor_meta"], "shape"):
             writer: Callable[[OnnxGraph, fx.Node], str] = (
                 _write_quantized if _is_quantized(graph, node) else write_module
@@ -58,13 +61,6 @@ def onnx_model(network: DeployedNetwork, name: str = "tilejoule") -> onnx.ModelP
     )
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-def _attribute(module: nn.Module, target: str) -> np.ndarray[Any, Any]:
-    found = attribute_at(module, target)
-    if not isinstance(found, Tensor):
-        raise InputError(f"export: '{target}' is no tensor")
-    return found.detach().numpy()
 
 
 def _is_quantized(graph: OnnxGraph, node: fx.Node) -> bool:

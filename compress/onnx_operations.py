@@ -12,7 +12,8 @@ from torch import fx, nn
 
 from compress import operations as ops
 from compress.network import pair
-from compress.onnx_graph import OnnxGraph
+from compress.onnx_graph import OnnxGraph, argument, unwritable
+from compress.onnx_normalization import NORMALIZATIONS, write_functional_group_norm, write_normalization
 from hwsim.errors import InputError
 
 _UNARY: dict[Any, tuple[str, dict[str, Any]]] = {
@@ -38,12 +39,12 @@ _BINARY = (
 
 def write_module(graph: OnnxGraph, node: fx.Node) -> str:
     """Write a module that is not quantized."""
-    module, source = graph.module(node), _source(graph, node)
+    module, source = graph.module(node), graph.source(node)
     if isinstance(module, (nn.Conv2d, nn.Linear)):
         weight = graph.constant(f"{node.target}.weight", module.weight.detach().numpy())
         return write_weighted(graph, node, weight)
-    if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
-        return _batch_norm(graph, node, module)
+    if isinstance(module, NORMALIZATIONS):
+        return write_normalization(graph, node, module)
     if isinstance(module, nn.PReLU):
         slope = module.weight.detach().numpy()
         slope = slope.reshape((-1,) + (1,) * (len(graph.shape(node)) - 2))
@@ -56,8 +57,6 @@ def write_module(graph: OnnxGraph, node: fx.Node) -> str:
         return _pad(graph, node, list(module.padding))
     if isinstance(module, nn.Flatten):
         return _reshape(graph, node)
-    if isinstance(module, nn.InstanceNorm2d) and not module.track_running_stats:
-        return _instance_norm(graph, node, module)
     settings = {name: value for name, value in module.__dict__.items() if not name.startswith("_")}
     return _activation(graph, node, type(module), settings)
 
@@ -69,16 +68,17 @@ def write_function(graph: OnnxGraph, node: fx.Node) -> str:
         if target in members and not node.kwargs:
             return graph.emit(kind, [_operand(graph, node, at) for at in (0, 1)], node.name)
     if target in ops.CONCATENATIONS:
-        parts = [graph.names[part] for part in node.args[0]]  # type: ignore[union-attr,index]
-        return graph.emit("Concat", parts, node.name, axis=int(_argument(node, 1, "dim", 0)))
+        return graph.emit("Concat", graph.listed(node.args[0]), node.name, axis=int(argument(node, 1, "dim", 0)))
     if target in ops.RESHAPES:
         return _reshape(graph, node)
     if target in (torch.mean, "mean", torch.sum, "sum", torch.amax, "amax"):
         return _reduce(graph, node)
     if target is F.pad:
-        if _argument(node, 2, "mode", "constant") != "constant":
-            raise _unwritable(node)
-        return _pad(graph, node, list(_argument(node, 1, "pad", ())), float(_argument(node, 3, "value", 0.0) or 0.0))
+        if argument(node, 2, "mode", "constant") != "constant":
+            raise unwritable(node)
+        return _pad(graph, node, list(argument(node, 1, "pad", ())), float(argument(node, 3, "value", 0.0) or 0.0))
+    if target is F.group_norm:
+        return write_functional_group_norm(graph, node)
     if target is operator.getitem:
         return _slice(graph, node)
     if target in (F.adaptive_avg_pool2d, F.adaptive_max_pool2d):
@@ -86,19 +86,19 @@ def write_function(graph: OnnxGraph, node: fx.Node) -> str:
     if target in (F.max_pool2d, torch.max_pool2d, F.avg_pool2d):
         names = ["kernel_size", "stride", "padding"]
         names += ["ceil_mode", "count_include_pad"] if target is F.avg_pool2d else ["dilation", "ceil_mode"]
-        given = {name: _argument(node, at + 1, name, None) for at, name in enumerate(names)}
+        given = {name: argument(node, at + 1, name, None) for at, name in enumerate(names)}
         return _pool(graph, node, target is not F.avg_pool2d, {k: v for k, v in given.items() if v is not None})
     if target is F.conv2d:
         return _functional_convolution(graph, node)
     if target in (torch.permute, "permute", torch.transpose, "transpose"):
         return _permute(graph, node)
-    settings = {"negative_slope": _argument(node, 1, "negative_slope", 0.01)} if target is F.leaky_relu else {}
+    settings = {"negative_slope": argument(node, 1, "negative_slope", 0.01)} if target is F.leaky_relu else {}
     return _activation(graph, node, target, {**settings, **node.kwargs})
 
 
 def write_weighted(graph: OnnxGraph, node: fx.Node, weight: str) -> str:
     """Write a convolution or a linear layer with the weight of that name."""
-    module, source = graph.module(node), _source(graph, node)
+    module, source = graph.module(node), graph.source(node)
     assert isinstance(module, (nn.Conv2d, nn.Linear))
     sums = node.name if module.bias is None else f"{node.name}/sums"
     if isinstance(module, nn.Linear):
@@ -135,17 +135,17 @@ def _add_bias(graph: OnnxGraph, node: fx.Node, bias: torch.Tensor | None, shape:
 
 def _functional_convolution(graph: OnnxGraph, node: fx.Node) -> str:
     inputs = [graph.names[part] for part in node.args[:3] if isinstance(part, fx.Node)]
-    padding = _argument(node, 4, "padding", 0)
+    padding = argument(node, 4, "padding", 0)
     if isinstance(padding, str) or len(inputs) != len([part for part in node.args[:3] if part is not None]):
-        raise _unwritable(node)
+        raise unwritable(node)
     return graph.emit(
         "Conv",
         inputs,
         node.name,
-        strides=pair(_argument(node, 3, "stride", 1)),
+        strides=pair(argument(node, 3, "stride", 1)),
         pads=pair(padding) * 2,
-        dilations=pair(_argument(node, 5, "dilation", 1)),
-        group=int(_argument(node, 6, "groups", 1)),
+        dilations=pair(argument(node, 5, "dilation", 1)),
+        group=int(argument(node, 6, "groups", 1)),
     )
 
 
@@ -159,16 +159,7 @@ def _permute(graph: OnnxGraph, node: fx.Node) -> str:
         dims = node.args[1:3]
         first, second = (int(dim) % rank for dim in dims)
         order[first], order[second] = second, first
-    return graph.emit("Transpose", [_source(graph, node)], node.name, perm=order)
-
-
-def _instance_norm(graph: OnnxGraph, node: fx.Node, module: nn.InstanceNorm2d) -> str:
-    count = graph.shape(node)[1]
-    names = []
-    for name, value, default in (("weight", module.weight, torch.ones), ("bias", module.bias, torch.zeros)):
-        tensor = default(count) if value is None else value.detach()
-        names.append(graph.constant(f"{node.target}.{name}", tensor.numpy()))
-    return graph.emit("InstanceNormalization", [_source(graph, node), *names], node.name, epsilon=module.eps)
+    return graph.emit("Transpose", [graph.source(node)], node.name, perm=order)
 
 
 def _pads(module: nn.Conv2d) -> list[int]:
@@ -181,7 +172,7 @@ def _pads(module: nn.Conv2d) -> list[int]:
 
 
 def _activation(graph: OnnxGraph, node: fx.Node, kind: Any, settings: dict[str, Any]) -> str:
-    source = _source(graph, node)
+    source = graph.source(node)
     if kind in _SAME:
         return graph.emit("Identity", [source], node.name)
     if kind in _UNARY:
@@ -202,7 +193,7 @@ def _activation(graph: OnnxGraph, node: fx.Node, kind: Any, settings: dict[str, 
     if low is not None and high is not None and kind in (nn.ReLU6, F.relu6, nn.Hardtanh):
         bounds = [graph.constant(f"clip_{value:g}", np.array(value, dtype=np.float32)) for value in (low, high)]
         return graph.emit("Clip", [source, *bounds], node.name)
-    raise _unwritable(node, getattr(kind, "__name__", str(kind)))
+    raise unwritable(node, getattr(kind, "__name__", str(kind)))
 
 
 def _gelu(graph: OnnxGraph, node: fx.Node, source: str) -> str:
@@ -217,26 +208,9 @@ def _gelu(graph: OnnxGraph, node: fx.Node, source: str) -> str:
     return graph.emit("Mul", [gated, half], node.name)
 
 
-def _batch_norm(graph: OnnxGraph, node: fx.Node, module: nn.BatchNorm1d | nn.BatchNorm2d) -> str:
-    if module.running_mean is None or module.running_var is None:
-        raise _unwritable(node, "BatchNorm without statistics")
-    count = module.num_features
-    values = (
-        module.weight if module.weight is not None else torch.ones(count),
-        module.bias if module.bias is not None else torch.zeros(count),
-        module.running_mean,
-        module.running_var,
-    )
-    names = [
-        graph.constant(f"{node.target}.{name}", value.detach().numpy())
-        for name, value in zip(("weight", "bias", "mean", "variance"), values, strict=True)
-    ]
-    return graph.emit("BatchNormalization", [_source(graph, node), *names], node.name, epsilon=module.eps)
-
-
 def _pool(graph: OnnxGraph, node: fx.Node, largest: bool, settings: dict[str, Any]) -> str:
     if settings.get("divisor_override") is not None or settings.get("return_indices"):
-        raise _unwritable(node, "pooling with a divisor of its own or indices")
+        raise unwritable(node, "pooling with a divisor of its own or indices")
     kernel = pair(settings["kernel_size"])
     attributes: dict[str, Any] = {
         "kernel_shape": kernel,
@@ -248,7 +222,7 @@ def _pool(graph: OnnxGraph, node: fx.Node, largest: bool, settings: dict[str, An
         attributes["dilations"] = pair(settings.get("dilation", 1))
     else:
         attributes["count_include_pad"] = int(bool(settings.get("count_include_pad", True)))
-    return graph.emit("MaxPool" if largest else "AveragePool", [_source(graph, node)], node.name, **attributes)
+    return graph.emit("MaxPool" if largest else "AveragePool", [graph.source(node)], node.name, **attributes)
 
 
 def _adaptive_pool(graph: OnnxGraph, node: fx.Node, largest: bool) -> str:
@@ -256,11 +230,11 @@ def _adaptive_pool(graph: OnnxGraph, node: fx.Node, largest: bool) -> str:
     before, after = graph.shape(node.args[0])[2:], graph.shape(node)[2:]
     kind = "Max" if largest else "Average"
     if after == (1, 1):
-        return graph.emit(f"Global{kind}Pool", [_source(graph, node)], node.name)
+        return graph.emit(f"Global{kind}Pool", [graph.source(node)], node.name)
     if any(size % steps for size, steps in zip(before, after, strict=True)):
-        raise _unwritable(node, f"adaptive pooling from {before} to {after}")
+        raise unwritable(node, f"adaptive pooling from {before} to {after}")
     window = [size // steps for size, steps in zip(before, after, strict=True)]
-    return graph.emit(f"{kind}Pool", [_source(graph, node)], node.name, kernel_shape=window, strides=window)
+    return graph.emit(f"{kind}Pool", [graph.source(node)], node.name, kernel_shape=window, strides=window)
 
 
 def _pad(graph: OnnxGraph, node: fx.Node, pads: list[int], value: float = 0.0) -> str:
@@ -269,7 +243,7 @@ def _pad(graph: OnnxGraph, node: fx.Node, pads: list[int], value: float = 0.0) -
     for axis in range(len(pads) // 2):
         begin[rank - 1 - axis], end[rank - 1 - axis] = pads[2 * axis], pads[2 * axis + 1]
     inputs = [
-        _source(graph, node),
+        graph.source(node),
         graph.constant(f"{node.name}/pads", np.array([*begin, *end], dtype=np.int64)),
         graph.constant(f"{node.name}/value", np.array(value, dtype=np.float32)),
     ]
@@ -279,21 +253,21 @@ def _pad(graph: OnnxGraph, node: fx.Node, pads: list[int], value: float = 0.0) -
 def _reshape(graph: OnnxGraph, node: fx.Node) -> str:
     after = graph.shape(node)
     if after[0] != 2:  # shapes were propagated with two images
-        raise _unwritable(node, "a reshape of the batch")
+        raise unwritable(node, "a reshape of the batch")
     shape = graph.constant(f"{node.name}/shape", np.array([-1, *after[1:]], dtype=np.int64))
-    return graph.emit("Reshape", [_source(graph, node), shape], node.name)
+    return graph.emit("Reshape", [graph.source(node), shape], node.name)
 
 
 def _reduce(graph: OnnxGraph, node: fx.Node) -> str:
     kind = {"mean": "ReduceMean", "sum": "ReduceSum", "amax": "ReduceMax"}[
         node.target if isinstance(node.target, str) else node.target.__name__
     ]
-    dims = _argument(node, 1, "dim", None)
+    dims = argument(node, 1, "dim", None)
     if dims is None:
-        raise _unwritable(node, "a mean over everything")
+        raise unwritable(node, "a mean over everything")
     axes = np.array([dims] if isinstance(dims, int) else list(dims), dtype=np.int64)
-    keep = int(bool(_argument(node, 2, "keepdim", False)))
-    return graph.emit(kind, [_source(graph, node), graph.constant(f"{node.name}/axes", axes)], node.name, keepdims=keep)
+    keep = int(bool(argument(node, 2, "keepdim", False)))
+    return graph.emit(kind, [graph.source(node), graph.constant(f"{node.name}/axes", axes)], node.name, keepdims=keep)
 
 
 def _slice(graph: OnnxGraph, node: fx.Node) -> str:
@@ -303,35 +277,22 @@ def _slice(graph: OnnxGraph, node: fx.Node) -> str:
         if not isinstance(part, slice) or not all(
             p is None or isinstance(p, int) for p in (part.start, part.stop, part.step)
         ):
-            raise _unwritable(node, "an index that is no plain slice")
+            raise unwritable(node, "an index that is no plain slice")
         if part != slice(None):
             axes.append(axis)
             parts.append((part.start or 0, np.iinfo(np.int64).max if part.stop is None else part.stop, part.step or 1))
     if not axes:
-        return graph.emit("Identity", [_source(graph, node)], node.name)
+        return graph.emit("Identity", [graph.source(node)], node.name)
     columns = [np.array(column, dtype=np.int64) for column in zip(*parts, strict=True)]
     columns.insert(2, np.array(axes, dtype=np.int64))
     inputs = [graph.constant(f"{node.name}/{k}", column) for k, column in enumerate(columns)]
-    return graph.emit("Slice", [_source(graph, node), *inputs], node.name)
-
-
-def _source(graph: OnnxGraph, node: fx.Node) -> str:
-    return graph.names[node.args[0]]  # type: ignore[index]
+    return graph.emit("Slice", [graph.source(node), *inputs], node.name)
 
 
 def _operand(graph: OnnxGraph, node: fx.Node, at: int) -> str:
     operand = node.args[at]
     if isinstance(operand, fx.Node):
         if operand not in graph.names:
-            raise _unwritable(node, "arithmetic with a shape")
+            raise unwritable(node, "arithmetic with a shape")
         return graph.names[operand]
     return graph.constant(f"{node.name}/{at}", np.array(operand, dtype=np.float32))
-
-
-def _argument(node: fx.Node, at: int, name: str, default: Any) -> Any:
-    return node.kwargs.get(name, node.args[at] if len(node.args) > at else default)
-
-
-def _unwritable(node: fx.Node, what: str | None = None) -> InputError:
-    named = what or (node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "a call"))
-    return InputError(f"export: {named} (at '{node.name}') has no ONNX form here; replace it by plain layers")

@@ -33,7 +33,7 @@ _FUNCTIONS: dict[str, Any] = {
     **{f"functional.{name}": getattr(F, name) for name in (
         *("relu", "relu6", "leaky_relu", "hardswish", "hardsigmoid", "silu", "gelu", "elu", "selu", "mish", "softplus"),
         *("sigmoid", "dropout", "pad", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d"),
-        *("interpolate", "softmax", "log_softmax", "conv2d", "linear"),
+        *("interpolate", "softmax", "log_softmax", "conv2d", "linear", "group_norm"),
     )},
 }  # fmt: skip
 _NAME_OF = {function: name for name, function in reversed(_FUNCTIONS.items())}

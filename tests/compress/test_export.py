@@ -9,8 +9,13 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
+from compress.calibration import Calibration
 from compress.commands.export import export
 from compress.data import load_data
+from compress.export import deploy_policy
+from compress.graph import trace
+from compress.onnx_export import onnx_model
+from compress.policy import Policy
 from compress.recipe import load
 from compress.training import accuracy_pct
 from hwsim.errors import InputError, RunError
@@ -114,3 +119,19 @@ def test_wrong_input_is_one_line(tmp_path: Path) -> None:
             standalone_mode=False,
         )
     assert not list(tmp_path.glob("m.*"))
+
+
+def test_a_split_of_the_batch_has_no_onnx_form() -> None:
+    class Halves(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.head = torch.nn.Conv2d(3, 4, 3), torch.nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(torch.cat(self.conv(x).chunk(2, 0), 0).mean((2, 3)))
+
+    model, images = Halves().eval(), torch.randn(4, 3, 8, 8)
+    graph = trace(model, images[:2])
+    network = deploy_policy(graph, model, Calibration(graph, model, images), Policy({}))
+    with pytest.raises(InputError, match="a split of the batch"):
+        onnx_model(network)

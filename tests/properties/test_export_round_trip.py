@@ -33,6 +33,7 @@ FLOAT32 = Arithmetic.FLOAT32
 SUM_ERROR = 32 * 2**-23
 """How far two orders of float32 addition may leave a sum, relative to the largest of its tensor."""
 UNUSUAL = ["SqueezeExcite", "ManualHardSwish", "DenseBlock", "Grouped", "ChannelShuffle", "SpatialAttention"]
+UNUSUAL += ["Chunked", "OtherNorms", "SplitGroups"]
 
 
 @cache

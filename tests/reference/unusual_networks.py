@@ -183,6 +183,22 @@ class OtherNorms(nn.Module):
         return self.prelu(self.instance(self.two(self.group(self.one(x)))))
 
 
+class SplitGroups(nn.Module):
+    """Parts of equal and of other sizes, read one by one and all at once; normalised in groups by a function."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.one, self.two, self.three = conv_bn(width, 12), conv_bn(5, 6), conv_bn(13, width)
+        self.plain = nn.GroupNorm(2, width, affine=False)
+        self.gain, self.shift = nn.Parameter(torch.rand(12) + 0.5), nn.Parameter(torch.randn(12))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.group_norm(self.one(x), 4, self.gain, self.shift, 1e-3)
+        first, second, third = y.split([3, 5, 4], dim=1)
+        turned = torch.cat(torch.chunk(torch.cat([self.two(second), third], 1), 2, dim=1)[::-1], dim=1)
+        return self.plain(self.three(torch.cat([turned, first], 1)))
+
+
 class SpatialAttention(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -237,7 +253,7 @@ PARTS: dict[str, type[nn.Module]] = {
     for part in (
         *(SqueezeExcite, ManualHardSwish, ShiftedIntoConv, DenseBlock, Grouped, ChannelShuffle, Chunked),
         *(CountInArithmetic, ShapeControlFlow, DataControlFlow, DataInLoop, SharedConv, FunctionalConv),
-        *(OtherNorms, SpatialAttention, ZeroConcat),
+        *(OtherNorms, SplitGroups, SpatialAttention, ZeroConcat),
     )
 }
 
