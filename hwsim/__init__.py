@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from hwsim.errors import InputError, RunError
     from hwsim.execute import Execution, execute
     from hwsim.layer import ConvLayer, ElementwiseLayer, FCLayer, PoolLayer, fc_layer
+    from hwsim.layer_graph import Network
     from hwsim.mapper import best_mapping
     from hwsim.mapping import Mapping
-    from hwsim.network import Network, network
+    from hwsim.network import network
     from hwsim.pricing import LayerCost, LayerPricer
     from hwsim.simulate import Run, simulate
 
@@ -39,7 +40,8 @@ _HOMES = {
     "layer": ("ConvLayer", "ElementwiseLayer", "FCLayer", "PoolLayer", "fc_layer"),
     "mapper": ("best_mapping",),
     "mapping": ("Mapping",),
-    "network": ("Network", "network"),
+    "layer_graph": ("Network",),
+    "network": ("network",),
     "pricing": ("LayerCost", "LayerPricer"),
     "simulate": ("Run", "simulate"),
 }

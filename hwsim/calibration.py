@@ -9,7 +9,8 @@ from hwsim.accelerator import AcceleratorSpec
 from hwsim.cost_preset import CostPreset, load_costs
 from hwsim.energy_table import MacEnergyTable, load_mac_table
 from hwsim.errors import InputError
-from hwsim.network import Network, network
+from hwsim.layer_graph import Network
+from hwsim.network import network
 from hwsim.pricing import LayerPricer
 
 PUBLISHED_SAVING = 0.29

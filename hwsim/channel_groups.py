@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwsim.layer import ConvLayer, ElementwiseLayer, Layer, PoolLayer
-from hwsim.network import NETWORK_INPUT, Network, output_shape
+from hwsim.layer_graph import NETWORK_INPUT, Network, output_shape
 
 
 def is_depthwise(layer: Layer) -> bool:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from hwsim.errors import InputError
 from hwsim.execute import Execution, execute
 from hwsim.layer import ConvLayer, Layer
+from hwsim.layer_run import EngineName, LayerRun, ZeroShares
 from hwsim.mapping import Mapping
 from hwsim.pricing import LayerPricer
 from hwsim.sampled_mac_energy import sample_mac_energy
-from hwsim.simulate import EngineName, LayerRun, ZeroShares
 from hwsim.synthetic_tensors import ZERO_ACTIVATIONS, draw_filters, draw_ifmap, generator, quantize_weights
 
 

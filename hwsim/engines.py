@@ -10,10 +10,10 @@ from hwsim.analytic import analyze
 from hwsim.cost_preset import ZeroWeights
 from hwsim.errors import InputError
 from hwsim.layer import ConvLayer, Layer
+from hwsim.layer_run import EngineName, LayerRun, ZeroShares
 from hwsim.mapper import best_mapping
 from hwsim.mapping import Mapping
 from hwsim.pricing import LayerPricer
-from hwsim.simulate import EngineName, LayerRun, ZeroShares
 from hwsim.synthetic_tensors import ZERO_ACTIVATIONS
 
 

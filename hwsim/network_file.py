@@ -16,7 +16,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, Va
 from hwsim.errors import InputError, unknown_name
 from hwsim.files import read_json, read_toml
 from hwsim.layer import ConvLayer, both
-from hwsim.network import Network, Shape
+from hwsim.layer_graph import Network, Shape
 from hwsim.networks.builder import FeatureMap, NetworkBuilder
 from hwsim.spec_errors import first_error
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from hwsim.errors import InputError
 from hwsim.layer import ConvLayer, ElementwiseLayer, FCLayer, Layer, PoolLayer
-from hwsim.network import NETWORK_INPUT, Network
+from hwsim.layer_graph import NETWORK_INPUT, Network
 from hwsim.onnx_operators import (
     CONVOLUTIONS,
     ELEMENTWISE,

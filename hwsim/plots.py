@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 
 from hwsim.analytic import dram_bits
 from hwsim.cycle import run_cycles
+from hwsim.layer_run import LayerRun
 from hwsim.occupancy import busy_share, mapped_pes
 from hwsim.pricing import BREAKDOWN
-from hwsim.simulate import LayerRun, Run
+from hwsim.simulate import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ from hwsim.channel_groups import channel_groups, is_depthwise
 from hwsim.errors import InputError, unknown_name
 from hwsim.files import read_json
 from hwsim.layer import ConvLayer, ElementwiseLayer, Layer, PoolLayer
-from hwsim.network import NETWORK_INPUT, Network, output_shape
+from hwsim.layer_graph import NETWORK_INPUT, Network, output_shape
 from hwsim.spec_errors import first_error
 
 WEIGHT_PRUNERS = frozenset({"none", "level", "sensitivity", "snip", "splicing"})

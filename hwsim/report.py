@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from hwsim.layer_run import LayerRun
 from hwsim.plots import energy_bars, pass_timeline, pe_heatmap, roofline
 from hwsim.pricing import BREAKDOWN
 from hwsim.result_provenance import provenance
-from hwsim.simulate import LayerRun, Run
+from hwsim.simulate import Run
 from hwsim.simulation_table import simulation_summary
 
 _STYLE = """

@@ -16,11 +16,11 @@ from hwsim.accelerator import AcceleratorSpec
 from hwsim.analytic import Analysis, analyze, array_macs, dram_cycles
 from hwsim.counts import AccessCounts
 from hwsim.errors import InputError
+from hwsim.layer_graph import NETWORK_INPUT, Network
+from hwsim.layer_run import LayerRun
 from hwsim.mapper import best_mapping
 from hwsim.mapping import lower_layer
-from hwsim.network import NETWORK_INPUT, Network
 from hwsim.pricing import LayerPricer
-from hwsim.simulate import LayerRun
 from hwsim.vocabulary import Direction, Level, Objective, Operand
 
 _DRAM, _GLB = list(Level).index(Level.DRAM), list(Level).index(Level.GLB)

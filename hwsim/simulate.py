@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,85 +11,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwsim.accelerator import AcceleratorSpec, accelerator
-from hwsim.analytic import Analysis
 from hwsim.cost_preset import CostPreset
 from hwsim.counts import AccessCounts
 from hwsim.energy_table import MacEnergyTable
+from hwsim.engines import Engine, make_engine
 from hwsim.errors import InputError
-from hwsim.layer import ConvLayer, Layer
+from hwsim.layer import ConvLayer
+from hwsim.layer_graph import Network
+from hwsim.layer_run import EngineName, LayerRun
 from hwsim.mapper import best_mappings
 from hwsim.mapping import Mapping
-from hwsim.network import Network
 from hwsim.network import network as load_network
 from hwsim.policy_file import LayerTreatment, Treated, apply_policy
-from hwsim.pricing import BREAKDOWN, LayerCost, LayerPricer
+from hwsim.pricing import BREAKDOWN, LayerPricer
+from hwsim.residency import keep_in_glb
 from hwsim.vocabulary import Objective
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from hwsim.engines import Engine
-
-
-class EngineName(str, Enum):
-    """How counts and cycles are found: in closed form, or by running the mapping on tensors."""
-
-    ANALYTIC = "analytic"
-    CYCLE = "cycle"
-
-
-DRAM_BOUND_FROM = 0.05
-"""A layer that waits for DRAM for more than this share of its time is bound by it; first fills are not."""
-
-
-@dataclass(frozen=True)
-class ZeroShares:
-    """Shares of zero words among the operands; None where nothing was measured or stated."""
-
-    zero_ifmap: float | None
-    zero_filter: float | None
-
-
-@dataclass(frozen=True)
-class LayerRun:
-    """One layer's counts, time and price."""
-
-    layer: Layer
-    analysis: Analysis
-    cost: LayerCost
-    bits: tuple[int, int]
-    operands: ZeroShares
-
-    @property
-    def bound(self) -> str:
-        """What the layer's time is made of for the most part: a resource of the array, or DRAM."""
-        stalls = self.analysis.stall_cycles
-        if sum(stalls.values()) > DRAM_BOUND_FROM * self.analysis.cycles:
-            return max(stalls, key=lambda cause: stalls[cause])
-        causes = self.analysis.processing_by_cause
-        return max(causes, key=lambda cause: causes[cause]) if causes else "compute"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the layer's entry of the result file."""
-        analysis = self.analysis
-        return {
-            "name": self.layer.name,
-            "type": self.layer.kind,
-            "macs": self.cost.macs,
-            "cycles": self.cost.cycles,
-            "processing_cycles": analysis.processing_cycles,
-            "stall_cycles": dict(analysis.stall_cycles),
-            "active_pes": analysis.active_pes,
-            "utilization": analysis.utilization,
-            "bound": self.bound,
-            "bits": {"weight": self.bits[0], "activation": self.bits[1]},
-            "latency_ms": self.cost.latency_ms,
-            "energy_total_pj": self.cost.energy_pj,
-            "energy_pj": dict(self.cost.breakdown_pj),
-            "accesses": analysis.accesses.as_dict(),
-            "mapping": analysis.mapping.as_dict(),
-            "operands": {"zero_ifmap": self.operands.zero_ifmap, "zero_filter": self.operands.zero_filter},
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,16 +150,12 @@ def simulate(
         raise InputError(
             "--keep-ofmaps chooses its own mappings by closed form; leave out --mapping and --engine cycle"
         )
-    from hwsim.engines import make_engine
-
     chosen = make_engine(engine, pricer, seed=seed, weights=weights or {})
     chosen.warm_up()
     start = time.perf_counter()
     runs = _run_layers(treated, pricer, chosen, mappings or {}, bits)
     notes = list(chosen.notes)
     if keep_ofmaps:
-        from hwsim.residency import keep_in_glb
-
         runs, note = keep_in_glb(treated.network, runs, pricer)
         notes.append(note)
     wall_s = time.perf_counter() - start

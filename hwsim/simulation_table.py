@@ -8,8 +8,9 @@ from rich import box
 from rich.table import Table
 
 from hwsim.analytic import dram_bits
+from hwsim.layer_run import LayerRun
 from hwsim.pricing import BREAKDOWN, LayerCost
-from hwsim.simulate import LayerRun, Run
+from hwsim.simulate import Run
 from hwsim.vocabulary import Level
 
 PICO_PER_MICRO = 1e6

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from hwsim.analytic import dram_cycles
-from hwsim.simulate import EngineName, LayerRun, Run
+from hwsim.layer_run import EngineName, LayerRun
+from hwsim.simulate import Run
 from hwsim.vocabulary import Level
 
 LAYERS, ARRAY, DRAM, PASSES = 1, 2, 3, 4

@@ -19,7 +19,8 @@ def command(*, name: str | None, example: bool, batch: int) -> None:
     from rich.table import Table
 
     from hwsim.layer import ConvLayer, ElementwiseLayer
-    from hwsim.network import network, output_shape
+    from hwsim.layer_graph import output_shape
+    from hwsim.network import network
     from hwsim.networks import known_networks
     from hwsim.terminal import terminal
 

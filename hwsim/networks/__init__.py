@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from hwsim.network import Network
+from hwsim.layer_graph import Network
 from hwsim.networks.alexnet import alexnet
 from hwsim.networks.googlenet import googlenet
 from hwsim.networks.mobilenet import mobilenet_v2

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hwsim.errors import InputError
 from hwsim.layer import ConvLayer, ElementwiseLayer, Layer, Pair, PoolLayer, both, fc_layer
-from hwsim.network import NETWORK_INPUT, Network, Shape, output_shape
+from hwsim.layer_graph import NETWORK_INPUT, Network, Shape, output_shape
 
 
 @dataclass(frozen=True)

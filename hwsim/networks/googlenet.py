@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwsim.network import Network
+from hwsim.layer_graph import Network
 from hwsim.networks.builder import FeatureMap, NetworkBuilder
 
 # 1x1; 3x3 reduce, 3x3; 5x5 reduce, 5x5; pool projection

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwsim.network import Network
+from hwsim.layer_graph import Network
 from hwsim.networks.builder import FeatureMap, NetworkBuilder
 
 # expansion, output channels, blocks, stride of the first block

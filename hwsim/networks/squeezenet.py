@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwsim.network import Network
+from hwsim.layer_graph import Network
 from hwsim.networks.builder import FeatureMap, NetworkBuilder
 
 # place in the module list: squeeze channels, channels of each of the two expansions

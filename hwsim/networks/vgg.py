@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwsim.network import Network
+from hwsim.layer_graph import Network
 from hwsim.networks.builder import NetworkBuilder
 
 _STAGE_CHANNELS = (64, 128, 256, 512, 512)

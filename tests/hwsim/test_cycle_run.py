@@ -9,8 +9,8 @@ import hwsim
 from hwsim.energy_table import load_mac_table
 from hwsim.errors import InputError
 from hwsim.layer import ConvLayer
+from hwsim.layer_graph import Network
 from hwsim.mapping import lower_layer
-from hwsim.network import Network
 from hwsim.networks.builder import NetworkBuilder
 from hwsim.operands import run_length_bits
 from hwsim.policy_file import LayerTreatment

@@ -6,7 +6,8 @@ import pytest
 
 from hwsim.errors import InputError
 from hwsim.layer import ConvLayer, ElementwiseLayer, PoolLayer, fc_layer
-from hwsim.network import NETWORK_INPUT, Network, network, output_shape
+from hwsim.layer_graph import NETWORK_INPUT, Network, output_shape
+from hwsim.network import network
 from hwsim.networks import known_networks
 from hwsim.networks.builder import FeatureMap, NetworkBuilder
 

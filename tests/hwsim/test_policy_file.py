@@ -9,7 +9,8 @@ import pytest
 
 from hwsim.errors import InputError
 from hwsim.layer import ConvLayer
-from hwsim.network import network, output_shape
+from hwsim.layer_graph import output_shape
+from hwsim.network import network
 from hwsim.policy_file import LayerTreatment, apply_policy, read_policy
 
 

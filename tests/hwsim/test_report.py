@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import hwsim
 from hwsim.cli import main
-from hwsim.network import Network
+from hwsim.layer_graph import Network
 from hwsim.occupancy import busy_share, mapped_pes
 from hwsim.report import html_report
 from hwsim.simulate import simulate

@@ -7,8 +7,8 @@ import pytest
 import hwsim
 from hwsim.errors import InputError
 from hwsim.kernels.nest import glb_bits
+from hwsim.layer_graph import Network
 from hwsim.mapping import lower_layer, lower_tile
-from hwsim.network import Network
 from hwsim.networks.builder import NetworkBuilder
 from hwsim.simulate import simulate
 

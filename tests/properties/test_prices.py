@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwsim.layer import ConvLayer, fc_layer
-from hwsim.network import Network
+from hwsim.layer_graph import Network
 from hwsim.policy_file import LayerTreatment
 from hwsim.pricing import LayerPricer
 from hwsim.simulate import simulate
