@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,9 +21,21 @@ from compress.compression import Compression, Compressor
 from compress.execution import Program, Values, is_foldable, module_on
 from compress.integer_network import IntegerLayer, Window
 from compress.network import CompressibleLayer, NetworkGraph
+from compress.parallel import on_all_cores
 from compress.policy import DENSE_8BIT, LayerPolicy
 from compress.quantization import activation_affine, fold_input_scales, weight_affine
 from hwsim.errors import InputError
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Look at `images` images first; a network that loses more than `loss_pct` points there is not looked at further.
+
+    Its accuracy is the dense network's less that loss: exact enough to turn it down, not a measurement of it.
+    """
+
+    loss_pct: float
+    images: int = 100
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,9 @@ class _Plan:
     batch: int
     kept_bytes: int
 
+
+_Part = TypeVar("_Part")
+_Result = TypeVar("_Result")
 
 BATCH_BYTES = {"cpu": 12 * 2**20, "cuda": 128 * 2**20}
 """A batch's largest activation: what a CPU's last-level cache holds with room for the layer's output; on a GPU, what
@@ -43,7 +59,8 @@ class Evaluator:
     """Measures one network on one set of images under policies that change layer by layer.
 
     `model` has the graph's parameter names (its weights may differ from those that were traced). `images` float32
-    [N, C, H, W], `labels` int64[N]. `kept_bytes` bounds the activations that are kept between evaluations.
+    [N, C, H, W], `labels` int64[N], in no order of classes. `kept_bytes` bounds the activations that are kept between
+    evaluations. With a `screen`, `accuracy_pct` of a hopeless network rests on the first images only.
     `device`: where images are run ("cpu" or "cuda"); pruning and calibration stay on the CPU.
     Deterministic: the same policy gives the same accuracy in whatever order policies come.
     """
@@ -61,6 +78,7 @@ class Evaluator:
         batch: int | None = None,
         kept_bytes: int = 2**30,
         device: str = "cpu",
+        screen: Screen | None = None,
     ) -> None:
         if len(images) == 0 or len(images) != len(labels):
             raise InputError(f"{len(images)} images and {len(labels)} labels; as many of both, and at least one")
@@ -80,7 +98,11 @@ class Evaluator:
         self._cuts: dict[int, list[Values]] = {}
         self._signatures: dict[str, tuple[object, ...]] = {}
         self._dense_sites: dict[str, Callable[[Tensor], Tensor]] = {}
+        self._screen: Screen | None = None
         self.reset()
+        if screen is not None:
+            self._dense_right = self._right()
+            self._screen = screen
 
     # -- policies ----------------------------------------------------------------------------------------------
 
@@ -108,21 +130,26 @@ class Evaluator:
         """Return the top-1 accuracy on the images, in percent."""
         key = tuple(policy.action for policy in self._policies)
         if key not in self._known:
-            correct = self._predictions() == self.labels
-            self._known[key] = 100.0 * int(torch.count_nonzero(correct)) / len(self.labels)
+            self._known[key] = self._screened_pct(self._right())
         return self._known[key]
+
+    def _screened_pct(self, right: Tensor) -> float:
+        """Return the accuracy of answers bool[n], n all images or those that a screening looked at."""
+        correct = _share_pct(right)
+        if len(right) == len(self.labels):
+            return correct
+        dense, dense_there = (_share_pct(part) for part in (self._dense_right, self._dense_right[: len(right)]))
+        return max(dense - (dense_there - correct), 0.0)
+
+    def _hopeless(self, right: Tensor) -> bool:
+        """Return whether the answers to the first images, bool[n], are too wrong to ask for more."""
+        if self._screen is None:
+            return False
+        return _share_pct(self._dense_right[: len(right)]) - _share_pct(right) > self._screen.loss_pct
 
     def accuracy_on(self, images: Tensor, labels: Tensor) -> float:
         """Return the top-1 accuracy on other images (a test set), in percent; nothing of it is kept."""
-        self._refresh()
-        correct = 0
-        with torch.inference_mode():
-            for part, truth in zip(
-                torch.split(images, self._plan.batch), torch.split(labels, self._plan.batch), strict=True
-            ):
-                logits, _ = self.program.run({self.program.input_step: _planes(part.to(self.device))}, 0)
-                correct += int(torch.count_nonzero(logits.argmax(dim=1).cpu() == truth))
-        return 100.0 * correct / len(labels)
+        return _share_pct(self._logits(images).argmax(dim=1) == labels)
 
     def prove(self) -> Proof:
         """Compare this arithmetic with the float simulation on all images, under the present policy."""
@@ -134,13 +161,22 @@ class Evaluator:
 
     def logits(self) -> Tensor:
         """Return the logits float32[N, classes] of all images under the present policy; nothing of it is kept."""
+        return self._logits(self.images)
+
+    def _logits(self, images: Tensor) -> Tensor:
         self._refresh()
+
+        def run(part: Tensor) -> Tensor:
+            return self.program.run({self.program.input_step: _planes(part.to(self.device))}, 0)[0].cpu()
+
+        return torch.cat(self._batchwise(run, torch.split(images, self._plan.batch)))
+
+    def _batchwise(self, run: Callable[[_Part], _Result], parts: Sequence[_Part]) -> list[_Result]:
+        """Return `run` of each batch: over all cores of a CPU, one after the other on a GPU."""
+        if self.device.type == "cpu":
+            return on_all_cores(run, parts)
         with torch.inference_mode():
-            parts = [
-                self.program.run({self.program.input_step: _planes(part)}, 0)[0]
-                for part in torch.split(self.images, self._plan.batch)
-            ]
-        return torch.cat(parts).cpu()
+            return [run(part) for part in parts]
 
     def _reference(self) -> Evaluator:
         other = Evaluator(
@@ -151,7 +187,8 @@ class Evaluator:
         other.set_policies(self._policies)
         return other
 
-    def _predictions(self) -> Tensor:
+    def _right(self) -> Tensor:
+        """Return which images are classified correctly, bool[N] (of the first ones only where these say enough)."""
         changed = self._refresh()
         for step in [step for step in self._cuts if step > changed]:
             del self._cuts[step]
@@ -160,19 +197,35 @@ class Evaluator:
         if changed in self.program.cut_of and changed not in self._cuts:
             wanted.append(changed)
         start = max((step for step in self._cuts if step <= changed), default=0)
-        batches = self._cuts.get(start)
+        before = self._cuts.get(start, [])
         keeping: dict[int, list[Values]] = {step: [] for step in wanted if step > start}
-        predictions = []
-        with torch.inference_mode():
-            for index, part in enumerate(torch.split(self.images, self._plan.batch)):
-                values = {self.program.input_step: _planes(part)} if batches is None else batches[index]
-                logits, kept = self.program.run(values, start, tuple(keeping))
+
+        def run(batch: tuple[int, Tensor, Tensor]) -> tuple[Tensor, dict[int, Values]]:
+            index, images, labels = batch
+            known = index < len(before)  # a screening may have kept the first batches only
+            values = before[index] if known else {self.program.input_step: _planes(images)}
+            logits, kept = self.program.run(values, start if known else 0, tuple(keeping))
+            return logits.argmax(dim=1).cpu() == labels, kept
+
+        right: list[Tensor] = []
+        for batches in self._rounds():
+            for answers, kept in self._batchwise(run, batches):
+                right.append(answers)
                 for step, alive in kept.items():
                     keeping[step].append(alive)
-                predictions.append(logits.argmax(dim=1))
+            if self._hopeless(torch.cat(right)):
+                break
         self._cuts.update(keeping)
         self._forget()
-        return torch.cat(predictions).cpu()
+        return torch.cat(right)
+
+    def _rounds(self) -> list[list[tuple[int, Tensor, Tensor]]]:
+        """Return the batches (number, images, labels): those of the screening first, then the others."""
+        size = self._plan.batch
+        parts = zip(torch.split(self.images, size), torch.split(self.labels, size), strict=True)
+        batches = [(index, images, labels) for index, (images, labels) in enumerate(parts)]
+        first = len(batches) if self._screen is None else -(-self._screen.images // size)
+        return [part for part in (batches[:first], batches[first:]) if part]
 
     def _forget(self) -> None:
         """Drop the earliest cuts until what is kept fits its bound."""
@@ -254,6 +307,10 @@ class Evaluator:
             return torch.addcmul(bias.reshape(shape), values, gain.reshape(shape))
 
         return normalize
+
+
+def _share_pct(right: Tensor) -> float:
+    return 100.0 * int(torch.count_nonzero(right)) / len(right)
 
 
 def folded_affine(graph: NetworkGraph, model: nn.Module, layer: CompressibleLayer) -> tuple[Tensor, Tensor]:

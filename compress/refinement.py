@@ -1,40 +1,63 @@
-"""Local refinement: small changes to the best policies, kept when the oracle says that they are better.
+"""Local refinement: from the best policy so far, the edits that save most for the accuracy they cost, one by one.
 
-It follows the agent's search and uses the same oracle. Each proposal changes one layer (a bit more or less, a little
-more or less sparsity, another pruner) or trades: one layer compressed further, another relieved.
+It follows the agent's search and uses the same oracle. Each edit's effect is measured where it counts (lazily: an old
+effect is trusted until its edit comes out on top, then it is measured again and taken if it still leads). Once nothing
+fits into the accuracy budget any more, edits are traded: one layer compressed further, another relieved.
+
+Source: the lazy greedy rule of Minoux, "Accelerated greedy algorithms for maximizing submodular set functions", 1978.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from compress.action import ActionSpec
 from compress.agents.exploration import generator_state, restore_generator
 from compress.archive import Archive, candidate_from, candidate_state
+from compress.edits import edited, harder, softer
 from compress.method import EpisodeOutcome, SearchBudget
-from compress.policy import DENSE_8BIT, LayerPolicy
+from compress.policy import LayerPolicy
 from compress.problem import Candidate, SearchProblem
 
 
 @dataclass(frozen=True)
 class RefinementSpec:
-    """How the neighbourhood is walked."""
+    """How the neighbourhood is walked; costs are relative to the dense network's metric."""
 
-    sparsity_steps: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2)
-    """Changes of a layer's sparsity."""
-    trade_share: float = 0.35
-    """Share of the proposals that relieve one layer while compressing another."""
+    least_saving: float = 0.001
+    """An edit that lowers the cost by less is not tried."""
+    start_rate: float = 0.2
+    """What a point of accuracy is worth when the start is chosen: a policy that pays more for its saving is left."""
+    trade_rate: float = 0.03
+    """What a point of accuracy is worth in a trade."""
     penalty: float = 0.25
-    """What one point of accuracy beyond the budget costs, relative to the dense network's metric."""
+    """What a point of accuracy beyond the budget costs on top."""
+    relief_share: float = 0.8
+    """Share of the trades that relieve a second layer."""
+    draws: int = 50
+    """How often a trade is drawn again that would not save anything."""
+
+
+@dataclass
+class _Effect:
+    """What an edit did when it was last measured: how much cost it saved for how many points; `there`: the candidate,
+    as long as the policy it was measured on is still the current one."""
+
+    saving: float
+    loss_pct: float
+    there: Candidate | None = None
+
+
+Key = tuple[int, int]
+"""A layer's index and an edit's."""
 
 
 class Refinement:
-    """A hill climb from the archive's best policy, driven like a search method of L evaluations an episode.
+    """A greedy descent and then trades, driven like a search method of L evaluations an episode.
 
-    It starts from the cheapest policy within the accuracy budget, or the one nearest to it; the uniform precisions are
+    It starts from the archive's best policy or the dense network, whichever stands better; the uniform precisions are
     measured first, so that it never starts from worse than those.
     """
 
@@ -46,88 +69,190 @@ class Refinement:
     ) -> None:
         self._problem, self._archive, self._budget, self.spec = problem, archive, budget, spec
         self._rng = np.random.default_rng(seed)
+        # half of the budget at most goes into knowing every layer's first effects
+        affordable = max(budget.evaluations // (2 * problem.depth), 3)
+        self._edits, self._relief = harder(problem.actions)[:affordable], softer()
+        self._resolution = 100.0 / problem.budget.images  # one answer: losses below it cannot be seen
         self._current: Candidate | None = None
         self._pending: list[tuple[LayerPolicy, ...]] = []
+        self._starts: list[Candidate] = []
+        self._effects: dict[Key, _Effect] = {}
+        self._useless: set[Key] = set()
         self._started = False
-        energies = np.array([layer.energy_pj for layer in problem.oracle.layers])
-        # every layer has a chance, those that cost most the best one
-        self._interest = 0.5 / len(energies) + 0.5 * energies / energies.sum()
 
     def hyperparameters(self) -> dict[str, Any]:
         """Return every setting as it was used."""
         return asdict(self.spec)
 
     def score(self, candidate: Candidate) -> float:
-        """Return the metric plus the penalty for accuracy beyond the budget; lower is better."""
+        """Return the metric plus what the lost accuracy is worth in a trade; lower is better."""
         excess = max(candidate.loss_pct - self._problem.budget.target_pct, 0.0)
-        return candidate.cost + self.spec.penalty * excess
+        return candidate.cost + self.spec.trade_rate * candidate.loss_pct + self.spec.penalty * excess
 
     def run_episode(self, episode: int) -> EpisodeOutcome:
-        """Measure as many proposals as the budget gives an episode."""
+        """Measure as many policies as the budget gives an episode."""
         if not self._started:
-            self._start()
-        measured: list[Candidate] = []
-        for _ in range(self._budget.evaluations_per_episode):
-            choices = self._pending.pop(0) if self._pending else self._propose()
-            candidate = self._problem.measure(choices, episode)
-            measured.append(candidate)
-            if self._current is None or self.score(candidate) <= self.score(self._current):
-                self._current = candidate
-        assert self._current is not None  # an episode measures at least once
-        return EpisodeOutcome(tuple(measured), self._current, {"score": self.score(self._current)})
+            self._started = True
+            bits = range(self._problem.actions.max_bits - 1, self._problem.actions.min_bits - 1, -1)
+            self._pending = [(LayerPolicy(bits=b),) * self._problem.depth for b in bits]
+        measured = [self._measure_next(episode) for _ in range(self._budget.evaluations_per_episode)]
+        current = self._standing()
+        return EpisodeOutcome(tuple(measured), current, {"score": self.score(current)})
 
-    def _start(self) -> None:
-        self._started = True
-        known = self._archive.front()
-        self._current = min(known, key=self.score, default=None)
-        bits = range(self._problem.actions.max_bits - 1, self._problem.actions.min_bits - 1, -1)
-        self._pending = [(LayerPolicy(bits=b),) * self._problem.depth for b in bits]
+    def _measure_next(self, episode: int) -> Candidate:
+        if self._pending:
+            self._starts.append(self._problem.measure(self._pending.pop(0), episode))
+            return self._starts[-1]
+        found = self._leading_edit()
+        if found is None:
+            return self._trade(episode)
+        key, choices = found
+        candidate = self._problem.measure(choices, episode)
+        current = self._standing()
+        self._effects[key] = _Effect(current.cost - candidate.cost, candidate.loss_pct - current.loss_pct, candidate)
+        return candidate
 
-    def _propose(self) -> tuple[LayerPolicy, ...]:
-        assert self._current is not None  # the uniform precisions were measured before any proposal
-        depth = self._problem.depth
-        choices = [*self._current.choices, *[DENSE_8BIT] * (depth - len(self._current.choices))]
-        over = self._current.loss_pct > self._problem.budget.target_pct
-        trade = depth > 1 and self._rng.random() < self.spec.trade_share
-        first = int(self._rng.choice(depth, p=self._interest))
-        choices[first] = self._changed(choices[first], harder=not (over and not trade and self._rng.random() < 0.7))
-        if trade:
-            second = int((first + self._rng.integers(1, depth)) % depth)
-            choices[second] = self._changed(choices[second], harder=False)
-        return tuple(choices)
+    def _standing(self) -> Candidate:
+        """Return the policy that is refined; the best start where none is yet."""
+        if self._current is None:
+            dense = self._problem.candidate((), self._problem.oracle.baseline, -1)
+            target, rate = self._problem.budget.target_pct, self.spec.start_rate
+            known = [*self._archive.front(), *self._starts]
+            starts = [dense, *(start for start in known if start.loss_pct <= target)]
+            self._current = min(starts, key=lambda start: start.cost + rate * max(start.loss_pct, 0.0))
+        return self._current
 
-    def _changed(self, layer: LayerPolicy, *, harder: bool) -> LayerPolicy:
-        actions, rng = self._problem.actions, self._rng
-        draw = rng.random()
-        if draw < 0.3:
-            bits = layer.bits + (-1 if harder else 1)
-            if actions.min_bits <= bits <= actions.max_bits:
-                return replace(layer, bits=bits)
-        if draw < 0.8:
-            return self._resparsified(layer, actions, float(rng.choice(self.spec.sparsity_steps)), harder)
-        pruner = actions.pruners[int(rng.integers(len(actions.pruners)))]
-        sparsity = layer.sparsity or (0.05 if harder else 0.0)
-        return LayerPolicy(pruner, sparsity, layer.bits)
+    # -- greedy ------------------------------------------------------------------------------------------------
 
-    def _resparsified(self, layer: LayerPolicy, actions: ActionSpec, step: float, harder: bool) -> LayerPolicy:
-        sparsity = min(max(layer.sparsity + (step if harder else -step), 0.0), actions.max_sparsity)
-        pruner = layer.pruner
-        if pruner not in actions.pruners:
-            pruner = actions.pruners[int(self._rng.integers(len(actions.pruners)))]
-        return LayerPolicy(pruner, round(sparsity, 4), layer.bits)
+    def _leading_edit(self) -> tuple[Key, tuple[LayerPolicy, ...]] | None:
+        """Return the edit to measure next, having taken those that lead and were measured on the current policy.
+
+        Edits never measured come first, front to back; None where no edit fits into the accuracy budget.
+        """
+        while True:
+            unknown = self._unknown_edit()
+            if unknown is not None:
+                return unknown
+            current = self._standing()
+            room = self._problem.budget.target_pct - current.loss_pct
+            fitting = {
+                key: effect
+                for key, effect in self._effects.items()
+                if key not in self._useless and effect.saving >= self.spec.least_saving and effect.loss_pct <= room
+            }
+            if not fitting:
+                return None
+            key = max(fitting, key=lambda key: self._rate(fitting[key]))
+            there = fitting[key].there
+            if there is not None:
+                self._move_to(there, key[0])
+                continue
+            choices = self._edited(key)
+            if choices is not None:
+                return key, choices
+            self._useless.add(key)
+
+    def _rate(self, effect: _Effect) -> float:
+        return effect.saving / (max(effect.loss_pct, 0.0) + self._resolution)
+
+    def _unknown_edit(self) -> tuple[Key, tuple[LayerPolicy, ...]] | None:
+        """Return the first edit that applies, saves and was never measured; those that do not are set aside."""
+        current = self._standing()
+        for layer in range(self._problem.depth):
+            for number in range(len(self._edits)):
+                key = (layer, number)
+                if key in self._effects or key in self._useless:
+                    continue
+                choices = self._edited(key)
+                if choices is None or self._problem.price(choices) > current.cost - self.spec.least_saving:
+                    self._useless.add(key)
+                else:
+                    return key, choices
+        return None
+
+    def _edited(self, key: Key) -> tuple[LayerPolicy, ...] | None:
+        return edited(self._standing().choices, key[0], self._edits[key[1]], self._problem.depth, self._problem.actions)
+
+    def _move_to(self, candidate: Candidate, *layers: int) -> None:
+        """Make a candidate the current policy: effects become estimates, edits of changed layers are open again."""
+        self._current = candidate
+        for effect in self._effects.values():
+            effect.there = None
+        self._useless = {key for key in self._useless if key[0] not in layers}
+
+    # -- trades ------------------------------------------------------------------------------------------------
+
+    def _trade(self, episode: int) -> Candidate:
+        """Measure one layer compressed further and, mostly, another relieved; keep it where the score is better."""
+        current = self._standing()
+        choices, layers = self._proposal(current)
+        candidate = self._problem.measure(choices, episode)
+        if self.score(candidate) < self.score(current):
+            self._move_to(candidate, *layers)
+        return candidate
+
+    def _proposal(self, current: Candidate) -> tuple[tuple[LayerPolicy, ...], tuple[int, ...]]:
+        """Return choices that cost less than the current ones, and the layers that differ; after many vain draws,
+        whatever was drawn last."""
+        depth, actions, rng = self._problem.depth, self._problem.actions, self._rng
+        keys = [key for key, effect in self._effects.items() if effect.saving >= self.spec.least_saving]
+        rates = np.array([min(self._rate(self._effects[key]), 1.0) for key in keys])
+        choices: tuple[LayerPolicy, ...] = current.choices
+        layers: tuple[int, ...] = ()
+        for _ in range(self.spec.draws):
+            if keys and rng.random() < 0.8:
+                index, number = keys[int(rng.choice(len(keys), p=rates / rates.sum()))]
+                edit = self._edits[number]
+            else:
+                index, edit = int(rng.integers(depth)), self._edits[int(rng.integers(len(self._edits)))]
+            drawn = edited(current.choices, index, edit, depth, actions)
+            if drawn is None:
+                continue
+            choices, layers = drawn, (index,)
+            if depth > 1 and rng.random() < self.spec.relief_share:
+                other = int((index + rng.integers(1, depth)) % depth)
+                relieved = edited(drawn, other, self._relief[int(rng.integers(len(self._relief)))], depth, actions)
+                if relieved is None:
+                    continue
+                choices, layers = relieved, (index, other)
+            if self._problem.price(choices) < current.cost:
+                break
+        return choices, layers
+
+    # -- checkpoint --------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
         """Return what `load` needs to continue exactly."""
         return {
             "generator": generator_state(self._rng),
-            "current": None if self._current is None else candidate_state(self._current),
+            "current": _state_or_none(self._current),
             "pending": [[asdict(layer) for layer in choices] for choices in self._pending],
+            "starts": [candidate_state(start) for start in self._starts],
+            "effects": [
+                [*key, effect.saving, effect.loss_pct, _state_or_none(effect.there)]
+                for key, effect in self._effects.items()
+            ],
+            "useless": [list(key) for key in sorted(self._useless)],
             "started": self._started,
         }
 
     def load(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned."""
         restore_generator(self._rng, state["generator"])
-        self._current = None if state["current"] is None else candidate_from(state["current"])
+        self._current = _candidate_or_none(state["current"])
         self._pending = [tuple(LayerPolicy(**layer) for layer in choices) for choices in state["pending"]]
+        self._starts = [candidate_from(start) for start in state["starts"]]
+        self._effects = {
+            (layer, number): _Effect(saving, loss_pct, _candidate_or_none(there))
+            for layer, number, saving, loss_pct, there in state["effects"]
+        }
+        self._useless = {(layer, number) for layer, number in state["useless"]}
         self._started = bool(state["started"])
+
+
+def _state_or_none(candidate: Candidate | None) -> dict[str, Any] | None:
+    return None if candidate is None else candidate_state(candidate)
+
+
+def _candidate_or_none(state: dict[str, Any] | None) -> Candidate | None:
+    return None if state is None else candidate_from(state)

@@ -1,13 +1,16 @@
-"""From activations to codes in one pass: what an int8 multiplier reads."""
+"""From activations to codes in one pass: what an int8 multiplier reads.
+
+One core a call, without the interpreter's lock: an evaluation shares its batches out over the cores instead.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def encode_pixels(
     ifmap: npt.NDArray[np.float32],
     inverse_scale: np.float32,
@@ -25,7 +28,7 @@ def encode_pixels(
     pixels, channels = ifmap.shape
     zero = np.float32(0.0)
     offset = np.int32(zero_point) * np.int32(channels)
-    for pixel in prange(pixels):
+    for pixel in range(pixels):
         total = np.int32(0)
         for channel in range(channels):
             level = np.rint(ifmap[pixel, channel] * inverse_scale) + zero_point
@@ -35,7 +38,7 @@ def encode_pixels(
         sums[pixel] = np.float32(total - offset)
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def finish_pixels(
     sums: npt.NDArray[np.float32],
     covered: npt.NDArray[np.float32],
@@ -51,7 +54,7 @@ def finish_pixels(
     """
     pixels, filters = sums.shape
     shifted = covered.shape[0] > 0
-    for pixel in prange(pixels):
+    for pixel in range(pixels):
         if shifted:
             for out in range(filters):
                 total = sums[pixel, out] + covered[pixel] * shift[out]
