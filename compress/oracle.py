@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +13,9 @@ from torch import Tensor, nn
 from compress.arithmetic import Arithmetic, Proof
 from compress.calibration import Calibration
 from compress.compression import Compression
-from compress.data import Dataset
+from compress.data import Dataset, Split
 from compress.energy import EnergyMode, EnergyModel, NetworkCost
-from compress.evaluation import Evaluator
+from compress.evaluation import Evaluator, Screen
 from compress.network import NetworkGraph
 from compress.policy import DENSE_8BIT, LayerPolicy, Policy
 from compress.quantization import ActivationScales
@@ -23,6 +24,8 @@ from hwsim.errors import InputError
 if TYPE_CHECKING:
     from hwsim.pricing import LayerPricer
 
+CONFIRMING_IMAGES = 2000
+"""At most so many validation images that the search did not look at confirm its choice."""
 FLOAT_BYTES = 4
 CHANNEL_BYTES = 9
 """What a quantized layer stores for each output channel beside its weights: bias, scale (4 bytes each), zero point."""
@@ -72,6 +75,7 @@ class OracleSpec:
     objective: str = "energy"
     energy: EnergyMode = EnergyMode.SIMULATED
     validation_images: int | None = None
+    screen: Screen | None = None
     arithmetic: Arithmetic = Arithmetic.AUTO
     device: str = "cpu"
     activation_scales: ActivationScales = ActivationScales.TENSOR
@@ -87,17 +91,20 @@ class OracleSpec:
 class Oracle:
     """Measures steps of an episode and whole policies; counts how often in `evaluations`.
 
-    `test`: images and labels that only `evaluate(split="test")` touches.
+    `others`: images and labels by split (`test`, `unseen`) that only `evaluate` with that split touches.
     """
 
     def __init__(
-        self, evaluator: Evaluator, energy_model: EnergyModel, test: tuple[Tensor, Tensor] | None = None
+        self,
+        evaluator: Evaluator,
+        energy_model: EnergyModel,
+        others: Mapping[str, tuple[Tensor, Tensor]] | None = None,
     ) -> None:
         self.evaluator = evaluator
         self.energy_model = energy_model
         self.graph = evaluator.graph
         self.evaluations = 0
-        self._test = test
+        self._others = dict(others or {})
         self._episode = [DENSE_8BIT] * len(self.graph.layers)
         self._baselines: dict[str, Measurement] = {}
         self._dense_cost = energy_model.price(evaluator.compressor.dense())
@@ -131,12 +138,13 @@ class Oracle:
         return self._measure("validation", realised)
 
     def evaluate(self, policy: Policy, split: str = "validation") -> Measurement:
-        """Measure a whole policy on the validation or the test split; an episode in progress is not disturbed.
+        """Measure a whole policy on a split; an episode in progress is not disturbed.
 
+        `validation` is what the search looks at, `unseen` the validation images that it does not, `test` the test set.
         Raises InputError for a layer the network does not have or a split that is not there.
         """
-        if split not in ("validation", "test"):
-            raise InputError(f"split '{split}' is unknown; use validation or test")
+        if split != "validation" and split not in self._others:
+            raise InputError(f"this oracle has no {split} split; use {' or '.join(['validation', *self._others])}")
         policy.check_names(layer.name for layer in self.graph.layers)
         self.evaluator.set_policies([policy.layer(layer.name) for layer in self.graph.layers])
         return self._measure(split, weight_sparsity(self.evaluator.compression))
@@ -175,9 +183,13 @@ class Oracle:
     def _accuracy_pct(self, split: str) -> float:
         if split == "validation":
             return self.evaluator.accuracy_pct()
-        if self._test is None:
-            raise InputError("this oracle has no test split; give test images to measure on them")
-        return self.evaluator.accuracy_on(*self._test)
+        return self.evaluator.accuracy_on(*self._others[split])
+
+    def images_of(self, split: str) -> int:
+        """Return how many images a split has, 0 where it is not there."""
+        if split == "validation":
+            return len(self.evaluator.labels)
+        return len(self._others[split][1]) if split in self._others else 0
 
 
 def build_oracle(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: OracleSpec | None = None) -> Oracle:
@@ -186,12 +198,7 @@ def build_oracle(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: 
     `model` has the graph's parameter names and is in eval mode.
     """
     spec = OracleSpec() if spec is None else spec
-    validation = dataset.validation
-    if spec.validation_images is not None and spec.validation_images < len(validation):
-        if spec.validation_images < 1:
-            raise InputError(f"{spec.validation_images} validation images; at least one is needed")
-        chosen = np.random.default_rng([spec.seed, 0xA1]).permutation(len(validation))[: spec.validation_images]
-        validation = validation.take(np.sort(chosen))
+    validation, unseen = _divided(dataset.validation, spec)
     calibration = Calibration(graph, model, dataset.calibration, seed=spec.seed, scales=spec.activation_scales)
     evaluator = Evaluator(
         graph,
@@ -202,9 +209,25 @@ def build_oracle(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: 
         seed=spec.seed,
         arithmetic=spec.arithmetic,
         device=spec.device,
+        screen=spec.screen,
     )
     energy_model = EnergyModel(graph, spec.pricer(), EnergyMode(spec.energy))
-    return Oracle(evaluator, energy_model, (dataset.test.images, dataset.test.labels))
+    others = {"test": (dataset.test.images, dataset.test.labels)}
+    if len(unseen):
+        others["unseen"] = (unseen.images, unseen.labels)
+    return Oracle(evaluator, energy_model, others)
+
+
+def _divided(validation: Split, spec: OracleSpec) -> tuple[Split, Split]:
+    """Return the validation images that the search looks at and, of the others, those that confirm its choice.
+
+    In drawn order, not by class: a screening looks at the first ones.
+    """
+    order = np.random.default_rng([spec.seed, 0xA1]).permutation(len(validation))
+    count = len(validation) if spec.validation_images is None else spec.validation_images
+    if count < 1:
+        raise InputError(f"{count} validation images; at least one is needed")
+    return validation.take(order[:count]), validation.take(order[count : count + CONFIRMING_IMAGES])
 
 
 def prove_arithmetic(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: OracleSpec) -> Proof | None:

@@ -164,13 +164,14 @@ class Candidate:
 class AccuracyBudget:
     """How many points of accuracy a policy may lose, and how much of that is kept back as a margin.
 
-    The margin is two standard errors of a loss of `max_loss_pct` measured on `images` images: a loss of d points means
+    The margin is `standard_errors` of a loss of `max_loss_pct` measured on `images` images: a loss of d points means
     that at least d percent of the answers changed, and the mean of n such changes spreads by sqrt(d / n). The search
     picks the luckiest of many policies on one sample, and the promise is kept or broken on another.
     """
 
     max_loss_pct: float
     images: int
+    standard_errors: float = 2.0
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.max_loss_pct <= 100.0:
@@ -179,7 +180,7 @@ class AccuracyBudget:
     @property
     def margin_pct(self) -> float:
         """Points kept back."""
-        return 200.0 * math.sqrt(self.max_loss_pct / 100.0 / max(self.images, 1))
+        return 100.0 * self.standard_errors * math.sqrt(self.max_loss_pct / 100.0 / max(self.images, 1))
 
     @property
     def target_pct(self) -> float:

@@ -53,6 +53,7 @@ class SearchSpec:
     pruners: tuple[str, ...] = ()
     refine: int = -1
     subset: float = 1.0
+    screen: float | None = None
     device: str = "cpu"
     arithmetic: str = "auto"
     activation_scales: str = "tensor"
@@ -76,6 +77,12 @@ class SearchSpec:
         if not 0.0 < self.subset <= 1.0:
             raise InputError(
                 f"--subset is {self.subset:g}, must be a share of the validation images above 0 and at most 1"
+            )
+
+        if self.screen is not None and not self.max_loss < self.screen <= 100.0:
+            raise InputError(
+                f"--screen is {self.screen:g}, must be points of accuracy above --max-loss ({self.max_loss:g})"
+                " and at most 100"
             )
 
     @property

@@ -1,36 +1,86 @@
 """Which policy a search returns, and what its result says.
 
-The policy is the cheapest whose loss on the validation images stays within the accuracy budget less its margin (see
-AccuracyBudget). Where none does, the cheapest within the budget itself; where there is none either, the best
-rewarded, and the result says that the budget was not met.
+The search has looked at one sample of images, and its best policies are those that this sample flatters. Where there
+are images it has not looked at, the cheapest policy is taken that keeps the accuracy budget on these, less a margin for
+their number. Where there are none, the cheapest within the budget less its margin on the sample; failing that, within
+the budget itself; failing that, the best rewarded, and the result says that the budget was not met.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from compress.archive import Archive
 from compress.problem import AccuracyBudget, Candidate
 from hwsim.errors import RunError
 
+_CHEAPER_TRIED = 3
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """Images that the search did not look at: `loss_pct(candidate)` measures the points lost on them."""
+
+    loss_pct: Callable[[Candidate], float]
+    budget: AccuracyBudget
+
 
 @dataclass(frozen=True)
 class Selection:
-    """The chosen candidate, whether it meets the accuracy budget on validation, and the nearest ones where it does
-    not."""
+    """The chosen candidate, whether it meets the accuracy budget on validation, the nearest ones where it does not,
+    and the points it loses on the confirming images where there are any."""
 
     candidate: Candidate
     feasible: bool
     closest: tuple[Candidate, ...] = ()
+    confirmed_loss_pct: float | None = None
 
 
-def select(archive: Archive, budget: AccuracyBudget, closest: int = 5) -> Selection:
+def select(
+    archive: Archive, budget: AccuracyBudget, confirmation: Confirmation | None = None, closest: int = 5
+) -> Selection:
     """Choose from an archive; raises RunError where nothing was measured."""
-    for allowed_pct in (budget.target_pct, budget.max_loss_pct):
-        found = archive.cheapest(allowed_pct)
-        if found is not None and found.cost < 1.0:
-            return Selection(found, feasible=True)
+    if confirmation is not None:
+        confirmed = _confirmed(archive, confirmation)
+        if confirmed is not None:
+            return confirmed
+    else:
+        for allowed_pct in (budget.target_pct, budget.max_loss_pct):
+            found = archive.cheapest(allowed_pct)
+            if found is not None and found.cost < 1.0:
+                return Selection(found, feasible=True)
     if archive.best_reward is None:
         raise RunError("the search measured no policy; give it at least one episode")
     saving = [candidate for candidate in archive.front() if candidate.cost < 1.0]
     return Selection(archive.best_reward, feasible=False, closest=tuple(saving[:closest]))
+
+
+def _confirmed(archive: Archive, confirmation: Confirmation) -> Selection | None:
+    """Return the cheapest policy of the front that keeps the budget on the confirming images, found by halving.
+
+    Along the front a cheaper policy loses more; because that holds but for noise, the next cheaper ones than the found
+    one are tried as well.
+    """
+    allowed = 2.0 * confirmation.budget.max_loss_pct + 1.0  # nothing beyond has a chance
+    front = [known for known in archive.front() if known.cost < 1.0 and known.loss_pct <= allowed]
+    losses: dict[int, float] = {}
+
+    def keeps(index: int) -> bool:
+        if index not in losses:
+            losses[index] = confirmation.loss_pct(front[index])
+        return losses[index] <= confirmation.budget.target_pct
+
+    low, high = 0, len(front)  # front[:low] keep the budget, front[high:] do not
+    while low < high:
+        middle = (low + high) // 2
+        if keeps(middle):
+            low = middle + 1
+        else:
+            high = middle
+    for index in range(low, min(low + _CHEAPER_TRIED, len(front))):
+        keeps(index)
+    kept = [index for index, loss in losses.items() if loss <= confirmation.budget.target_pct]
+    if not kept:
+        return None
+    return Selection(front[max(kept)], feasible=True, confirmed_loss_pct=losses[max(kept)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ from compress.outcome import (
     write_outcome,
 )
 from compress.policy import Policy
-from compress.problem import Candidate
+from compress.problem import AccuracyBudget, Candidate
 from compress.progress import SearchDisplay
 from compress.refinement import Refinement, RefinementSpec
 from compress.registry import build_method
@@ -40,7 +41,7 @@ from compress.report import write_report
 from compress.run_folder import create, locked, withdraw, write_run
 from compress.search import Phase, Progress, Row, SearchLoop
 from compress.search_spec import SearchSpec, default_refinement
-from compress.selection import Selection, select
+from compress.selection import Confirmation, Selection, select
 from compress.task import SearchTask, build_task
 from hwsim.files import write_bytes
 
@@ -166,11 +167,16 @@ def _finish(
 ) -> SessionResult:
     start = time.perf_counter()
     problem = task.problem
-    selection = select(loop.archive, problem.budget)
+    method = loop.phases[0].method
+
+    def judge_of(candidate: Candidate) -> Oracle:
+        weights = _trained_weights(method, candidate)
+        return task.oracle if weights is None else task.oracle_of(frozen_with(task.model, weights))
+
+    selection = select(loop.archive, problem.budget, _confirmation(spec, task, judge_of, display))
     display.say("measuring the chosen policy on the test set")
     chosen = policy_of(problem.names, selection.candidate.choices)
-    weights = _trained_weights(loop.phases[0].method, selection.candidate)
-    judge = task.oracle if weights is None else task.oracle_of(frozen_with(task.model, weights))
+    weights, judge = _trained_weights(method, selection.candidate), judge_of(selection.candidate)
     figures = TestFigures(task.oracle.baseline_on("test"), judge.evaluate(chosen, split="test"))
     policy = final_policy(spec, judge.realised(chosen), None if weights is None else WEIGHTS_FILE)
     content = {
@@ -191,7 +197,7 @@ def _finish(
         "metric": spec.metric,
         "energy": spec.energy,
         "accelerator": spec.accelerator,
-        "validation": _validation_content(task, selection.candidate, loop),
+        "validation": _validation_content(task, selection, loop),
         "layers": _layer_energies(task, judge, chosen),
         "closest": [_figures(candidate) for candidate in selection.closest],
         "overhead_pct": _overhead_pct(loop.progress),
@@ -221,12 +227,31 @@ def _figures(candidate: Candidate) -> dict[str, float]:
     }
 
 
-def _validation_content(task: SearchTask, chosen: Candidate, loop: SearchLoop) -> dict[str, Any]:
+def _confirmation(
+    spec: SearchSpec, task: SearchTask, judge_of: Callable[[Candidate], Oracle], display: SearchDisplay
+) -> Confirmation | None:
+    """Return what measures on the validation images that the search did not look at; None where it looked at all."""
+    images = task.oracle.images_of("unseen")
+    if not images:
+        return None
+    display.say(f"confirming the best policies on {images} validation images that the search did not look at")
+    baseline = task.oracle.baseline_on("unseen").accuracy_pct
+
+    def loss_pct(candidate: Candidate) -> float:
+        policy = policy_of(task.problem.names, candidate.choices)
+        return baseline - judge_of(candidate).evaluate(policy, split="unseen").accuracy_pct
+
+    return Confirmation(loss_pct, AccuracyBudget(spec.max_loss, images))
+
+
+def _validation_content(task: SearchTask, selection: Selection, loop: SearchLoop) -> dict[str, Any]:
     method_best = loop.progress.phase_best[0]
     return {
         "images": task.problem.budget.images,
         "baseline_accuracy_pct": task.problem.oracle.baseline.accuracy_pct,
-        **_figures(chosen),
+        **_figures(selection.candidate),
+        "confirming_images": task.oracle.images_of("unseen"),
+        "confirmed_loss_pct": selection.confirmed_loss_pct,
         "before_refinement": None if method_best is None else _figures(method_best),
     }
 

@@ -62,6 +62,7 @@ def build_task(spec: SearchSpec) -> SearchTask:
     from compress.arithmetic import Arithmetic, computing_device
     from compress.data import load_data
     from compress.energy import EnergyMode
+    from compress.evaluation import Screen
     from compress.graph import trace
     from compress.models import load_model, normalization_of
     from compress.oracle import OracleSpec, build_oracle, prove_arithmetic
@@ -82,6 +83,7 @@ def build_task(spec: SearchSpec) -> SearchTask:
         arithmetic=Arithmetic(spec.arithmetic),
         device=spec.device,
         activation_scales=ActivationScales(spec.activation_scales),
+        screen=None if spec.screen is None else Screen(spec.screen),
         seed=spec.seed,
     )
 
@@ -89,7 +91,8 @@ def build_task(spec: SearchSpec) -> SearchTask:
         return build_oracle(graph, weights, dataset, oracle_spec)
 
     oracle = oracle_of(model)
-    budget = AccuracyBudget(spec.max_loss, images)
+    # where images are left to confirm the choice, the search itself need not be as careful
+    budget = AccuracyBudget(spec.max_loss, images, 1.0 if oracle.images_of("unseen") else 2.0)
     problem = SearchProblem(oracle, reward, budget, actions, Metric(spec.metric))
     proof = prove_arithmetic(graph, model, dataset, oracle_spec)
     said = None if proof is None else proof.sentence(oracle_spec.arithmetic)

@@ -30,7 +30,10 @@ from hwsim.errors import InputError, RunError
 @click.option("--min-bits", type=int, help="The lowest precision (default 2).")
 @click.option("--max-sparsity", type=float, help="The highest pruning ratio of a layer (default 0.9).")
 @click.option("--pruners", help="Comma-separated pruners to choose from (default: the paper's seven).")
-@click.option("--subset", type=float, help="Share of the validation images that the search uses (default 1).")
+@click.option(
+    "--subset", type=float, help="Share of the validation images to search with (default 1); the others confirm."
+)
+@click.option("--screen", type=float, help="Measure policies that lose more points on 100 images on these only (off).")
 @click.option("--nsga2", "nsga2_objectives", help="reward (default, the paper's) or two: the objectives of nsga2.")
 @click.option("--joint-cost", help="energy (default), size, bitops, mpic or ne16: the cost that joint lowers.")
 @click.option("--warm-start", help="A finished run whose archive is measured first.")
