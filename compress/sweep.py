@@ -2,8 +2,8 @@
 
 The file is TOML: a table `search` with options that all runs share (as `compress search` names them, underscores for
 hyphens), a table `grid` with lists of values, and optionally tables `models.NAME` with options of one network (its
-data and weights). A finished run is not repeated and an unfinished one continues, so that a sweep itself can be
-resumed.
+data and weights) and `methods.NAME` with options of one method (its episodes). A finished run is not repeated and an
+unfinished one continues, so that a sweep itself can be resumed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_TABLES = ("search", "grid", "models", "methods")
 _GRID_FOLDERS = ("model", "method", "seed")
 
 
@@ -45,18 +46,20 @@ def read_sweep(path: Path, out: Path) -> list[SweepRun]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"'{path}' is not TOML ({error}); expected a sweep") from None
     for name in content:
-        if name not in ("search", "grid", "models"):
-            raise InputError(f"'{path}': {unknown_name('table', name, ('search', 'grid', 'models'))}")
-    shared, grid, models = content.get("search", {}), content.get("grid", {}), content.get("models", {})
+        if name not in _TABLES:
+            raise InputError(f"'{path}': {unknown_name('table', name, _TABLES)}")
+    shared, grid = content.get("search", {}), content.get("grid", {})
+    special = {kind: content.get(kind, {}) for kind in ("models", "methods")}
     known = [field.name for field in fields(SearchSpec)]
-    for table, entries in (("search", shared), ("grid", grid), *((f"models.{m}", e) for m, e in models.items())):
+    named = [(f"{kind}.{name}", entries) for kind, tables in special.items() for name, entries in tables.items()]
+    for table, entries in (("search", shared), ("grid", grid), *named):
         for name in entries:
             if name not in known:
                 raise InputError(f"'{path}', table {table}: {unknown_name('option', name, known)}")
     for name, values in grid.items():
         if not isinstance(values, list) or not values:
             raise InputError(f"'{path}', table grid: {name} is {values!r}, must be a list of at least one value")
-    return [_run(path, out, shared, dict(zip(grid, point, strict=True)), models) for point in _points(grid)]
+    return [_run(path, out, shared, dict(zip(grid, point, strict=True)), special) for point in _points(grid)]
 
 
 def _points(grid: Mapping[str, list[Any]]) -> Iterable[tuple[Any, ...]]:
@@ -64,10 +67,14 @@ def _points(grid: Mapping[str, list[Any]]) -> Iterable[tuple[Any, ...]]:
 
 
 def _run(
-    path: Path, out: Path, shared: Mapping[str, Any], point: Mapping[str, Any], models: Mapping[str, Mapping[str, Any]]
+    path: Path,
+    out: Path,
+    shared: Mapping[str, Any],
+    point: Mapping[str, Any],
+    special: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> SweepRun:
-    model = point.get("model", shared.get("model"))
-    options = {**shared, **models.get(str(model), {}), **point}
+    model, method = (str(point.get(name, shared.get(name))) for name in ("model", "method"))
+    options = {**shared, **special["models"].get(model, {}), **special["methods"].get(method, {}), **point}
     for name in ("model", "data"):
         if name not in options:
             raise InputError(f"'{path}': no {name} is named for {dict(point)}; add it to search, grid or models.NAME")

@@ -11,7 +11,7 @@ from compress.arithmetic import Arithmetic
 from compress.calibration import Calibration
 from compress.compression import Compressor
 from compress.data import load_data
-from compress.evaluation import Evaluator
+from compress.evaluation import Evaluator, Screen
 from compress.graph import trace
 from compress.integer_network import int8_is_exact
 from compress.models import load_model
@@ -184,3 +184,59 @@ def test_wrong_inputs_are_said() -> None:
     evaluator = Evaluator(graph, model, images, labels, images[:20])
     with pytest.raises(InputError, match="5 layers"):
         evaluator.set_policies([DENSE_8BIT])
+
+
+def test_two_cores_give_what_one_gives() -> None:
+    graph, model, images, labels = awkward()
+    threads = torch.get_num_threads()
+    figures = []
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            evaluator = Evaluator(graph, model, images, labels, images[:20], batch=7)
+            evaluator.set_policies(random_policies(len(graph.layers), 5))
+            figures.append((evaluator.accuracy_pct(), evaluator.logits(), torch.get_num_threads()))
+    finally:
+        torch.set_num_threads(threads)
+    assert [figure[0] for figure in figures] == [figures[0][0]] * 3
+    assert all(torch.equal(figure[1], figures[0][1]) for figure in figures)
+    assert [figure[2] for figure in figures] == [1, 2, 3]  # the caller's own threads are left as they were
+
+
+def trained(screen: Screen | None, batch: int = 24) -> Evaluator:
+    data = load_data("digits")
+    model = load_model("digits-cnn", None, data)
+    images, labels = data.validation
+    graph = trace(model, data.example)
+    return Evaluator(graph, model, images[:120], labels[:120], data.calibration, batch=batch, screen=screen)
+
+
+def test_a_screening_measures_the_hopeless_on_the_first_images_and_the_others_on_all() -> None:
+    whole, quick = trained(None), trained(Screen(loss_pct=20.0, images=40))  # two batches of 24
+    dense = whole.logits().argmax(dim=1) == whole.labels
+    hopeless = []
+    for sparsity, bits in ((0.0, 7), (0.2, 6), (0.3, 5), (0.9, 2), (0.95, 3)):
+        for evaluator in (whole, quick):
+            evaluator.set_policies([LayerPolicy("level", sparsity, bits)] * len(whole.graph.layers))
+        right = whole.logits().argmax(dim=1) == whole.labels
+        lost_there = 100.0 * float(dense[:48].double().mean() - right[:48].double().mean())
+        hopeless.append(lost_there > 20.0)
+        estimate = max(100.0 * float(dense.double().mean()) - lost_there, 0.0)
+        expected = estimate if hopeless[-1] else whole.accuracy_pct()
+        assert quick.accuracy_pct() == pytest.approx(expected, abs=1e-9)
+    assert any(hopeless) and not all(hopeless)
+
+
+def test_a_screened_figure_does_not_depend_on_what_was_measured_before() -> None:
+    screen = Screen(20.0, 30)
+    evaluator = trained(screen)
+    rng = np.random.default_rng(1)
+    screened_ones = 0
+    for turn in range(12):
+        index = int(rng.integers(len(evaluator.graph.layers)))
+        evaluator.apply(index, LayerPolicy("level", 0.97, 2) if turn % 3 == 0 else DENSE_8BIT)
+        fresh = trained(screen)
+        fresh.set_policies(evaluator.compression.policies)
+        assert evaluator.accuracy_pct() == fresh.accuracy_pct(), turn
+        screened_ones += evaluator.accuracy_pct() < 75.0
+    assert 0 < screened_ones < 12

@@ -83,6 +83,16 @@ def test_a_sweep_is_the_product_of_its_grid(tmp_path: Path) -> None:
     assert command[command.index("--refine") + 1] == "0" and "--metric" not in command
 
 
+def test_a_method_has_options_of_its_own(tmp_path: Path) -> None:
+    config = tmp_path / "sweep.toml"
+    config.write_text(
+        "[search]\ndata = 'digits'\nmodel = 'digits-cnn'\nepisodes = 40\n"
+        "[grid]\nmethod = ['amc', 'random']\n[methods.amc]\nepisodes = 300\n"
+    )
+    runs = read_sweep(config, tmp_path / "out")
+    assert {run.spec.method: run.spec.episodes for run in runs} == {"amc": 300, "random": 40}
+
+
 def test_a_begun_run_of_a_sweep_continues(tmp_path: Path) -> None:
     run = SweepRun(tmp_path, SearchSpec("digits-cnn", "digits"))
     (tmp_path / "run.json").write_text("{}")

@@ -18,7 +18,7 @@ from compress.problem import AccuracyBudget, Candidate, SearchProblem
 from compress.refinement import Refinement, RefinementSpec
 from compress.reward import load_reward
 from compress.search import Phase, SearchLoop
-from compress.selection import select
+from compress.selection import Confirmation, select
 from hwsim.errors import InputError, RunError
 
 DEPTH = 4
@@ -201,6 +201,32 @@ def test_selection_keeps_the_margin_then_the_budget_then_the_reward() -> None:
     archive.extend([_candidate(1.2, 0.6)])
     assert select(archive, budget).candidate.loss_pct == 1.2
     assert select(archive, budget).feasible
+
+
+def test_the_choice_is_confirmed_on_images_that_the_search_did_not_look_at() -> None:
+    """Each policy flatters itself by a point: the cheapest that really keeps the budget is the one three before."""
+    archive = Archive()
+    archive.extend([_candidate(0.1 * step, 1.0 - 0.02 * step) for step in range(1, 31)])
+    looked: list[float] = []
+
+    def loss_pct(candidate: Candidate) -> float:
+        looked.append(candidate.loss_pct)
+        return candidate.loss_pct + 1.0
+
+    confirmation = Confirmation(loss_pct, AccuracyBudget(2.0, 20_000))  # a margin of 0.2 points
+    selection = select(archive, AccuracyBudget(2.0, 500, 1.0), confirmation)
+    assert selection.feasible and selection.candidate.loss_pct == pytest.approx(0.8)
+    assert selection.confirmed_loss_pct == pytest.approx(1.8)
+    assert len(looked) == len(set(looked)) <= 9  # halving thirty, and three cheaper ones
+
+
+def test_a_choice_that_nothing_confirms_is_not_feasible() -> None:
+    archive = Archive()
+    archive.extend([_candidate(0.1 * step, 1.0 - 0.02 * step, reward=step) for step in range(1, 11)])
+    confirmation = Confirmation(lambda candidate: candidate.loss_pct + 5.0, AccuracyBudget(2.0, 20_000))
+    selection = select(archive, AccuracyBudget(2.0, 500, 1.0), confirmation)
+    assert not selection.feasible and len(selection.closest) == 5
+    assert selection.confirmed_loss_pct is None
 
 
 def test_refinement_comes_near_the_known_optimum(toy_oracle) -> None:
