@@ -90,14 +90,18 @@ def deploy(
     mask_filters(graph, module, {name: layer.filters for name, layer in layers.items()})
     kept = round_up(graph, live_units(graph, module), multiple)
     affines = {place.name: folded_affine(graph, module, place) for place in graph.layers}
+    # of the weights as they were measured: the range of a filter includes what it reads of channels that now leave
+    mappings = {name: weight_affine(layer.weight, layer.bits) for name, layer in layers.items()}
     shrink(graph, module, kept)
     codes = {}
     for place in graph.layers:
-        bits = layers[place.name].bits
-        gain, bias = (part[torch.from_numpy(kept[place.out_units])] for part in affines[place.name])
+        bits, rows = layers[place.name].bits, torch.from_numpy(kept[place.out_units])
+        gain, bias = (part[rows] for part in affines[place.name])
+        whole = mappings[place.name]
         if place.bn is not None and is_foldable(graph, place.bn):
             _remove_norm(module, place.bn)
-        codes[place.name] = _encode(module, place, bits, gain, bias)
+        mapping = Affine(whole.scale[rows], whole.zero_point[rows], bits)
+        codes[place.name] = _encode(module, place, mapping, gain, bias)
         ifmap_bits = layers[place.name].ifmap_bits or bits
         _round_ifmap(module, place, activation_affine(ranges[place.name], ifmap_bits))
     module.graph.eliminate_dead_code()
@@ -113,12 +117,13 @@ def _remove_norm(module: fx.GraphModule, path: str) -> None:
             module.graph.erase_node(node)
 
 
-def _encode(module: fx.GraphModule, layer: CompressibleLayer, bits: int, gain: Tensor, bias: Tensor) -> WeightCodes:
+def _encode(
+    module: fx.GraphModule, layer: CompressibleLayer, mapping: Affine, gain: Tensor, bias: Tensor
+) -> WeightCodes:
     """Replace a layer's weight by the numbers its codes stand for, the gain in their scale; return the codes."""
     own = module.get_submodule(layer.name)
     assert isinstance(own, (nn.Conv2d, nn.Linear))
     weight = own.weight.detach()
-    mapping = weight_affine(weight, bits)
     codes = mapping.codes(weight)
     zero_point = mapping.zero_point.clone()
     shape = (-1,) + (1,) * (codes.dim() - 1)
@@ -130,7 +135,7 @@ def _encode(module: fx.GraphModule, layer: CompressibleLayer, bits: int, gain: T
     dead = scale == 0
     codes = torch.where(dead.reshape(shape), zero_point.reshape(shape), codes)
     scale = torch.where(dead, torch.ones_like(scale), scale)
-    found = WeightCodes(codes.to(torch.uint8), scale, zero_point.to(torch.uint8), bits)
+    found = WeightCodes(codes.to(torch.uint8), scale, zero_point.to(torch.uint8), mapping.bits)
     own.weight = nn.Parameter(found.numbers(), requires_grad=False)
     own.bias = nn.Parameter(bias.clone(), requires_grad=False)
     return found

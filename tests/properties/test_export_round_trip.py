@@ -174,6 +174,31 @@ def test_each_deployed_layer_is_the_layer_the_evaluator_measures(name: str) -> N
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()), msg=layer.name)
 
 
+@pytest.mark.parametrize("name", ["digits-cnn", "resnet20-cifar", "mobilenet_v2-cifar", "Grouped", "DenseBlock"])
+@settings(max_examples=3, deadline=None)
+@given(seed=st.integers(0, 2**16))
+def test_weights_leave_with_the_levels_they_were_measured_with(name: str, seed: int) -> None:
+    """Also where a dense layer reads a channel that leaves: the weights there take part in the range of a filter."""
+    graph, calibration, images = prepared(name)
+    policy = draw_policy(graph, seed, 2)
+    for layer in graph.layers[1::2]:
+        policy = Policy({**policy.layers, layer.name: LayerPolicy(bits=policy.layer(layer.name).bits)})
+    labels = torch.zeros(len(images), dtype=torch.int64)
+    evaluator = Evaluator(graph, graph.module, images, labels, calibration, arithmetic=FLOAT32)
+    evaluator.set_policies([policy.layer(layer.name) for layer in graph.layers])
+    network = deploy_policy(graph, graph.module, calibration, policy)
+    for index, layer in enumerate(graph.layers):
+        codes, measured = network.codes[layer.name], evaluator.integer_layer(index)
+        rows = evaluator.compression.live[layer.out_units]
+        columns = evaluator.compression.live[layer.in_units][: layer.weight_shape[1]]
+        expected = measured.weight_levels[torch.from_numpy(rows)]
+        expected = expected if layer.depthwise else expected[:, torch.from_numpy(columns)]
+        gain = measured.gain[torch.from_numpy(rows)]
+        shape = (-1,) + (1,) * (expected.dim() - 1)
+        found = codes.codes.float() - codes.zero_point.float().reshape(shape)
+        assert torch.equal(found, expected * torch.sign(gain).reshape(shape)), layer.name
+
+
 @pytest.mark.parametrize("name", ["digits-cnn", "resnet20-cifar", "squeezenet1_0-cifar"])
 def test_the_deployed_network_is_what_the_evaluator_measures(name: str) -> None:
     """As a whole, channels removed: sums on the border of two codes may round apart, which stays far below a logit."""
