@@ -149,3 +149,14 @@ def test_bias_correction_restores_means_and_keeps_zeros() -> None:
     torch.testing.assert_close(corrected.flatten(1).sum(dim=1), weight.flatten(1).sum(dim=1), atol=1e-5, rtol=1e-5)
     assert torch.count_nonzero(corrected[~mask]) == 0
     assert (quantized.flatten(1).sum(dim=1) - weight.flatten(1).sum(dim=1)).abs().max() > 0.1
+
+
+def test_a_channel_with_its_own_scale_keeps_its_range() -> None:
+    values = torch.randn(400, 3, generator=torch.Generator().manual_seed(0)).relu() * torch.tensor([0.1, 1.0, 20.0])
+    mean = values.mean(dim=0)
+    seen = ActivationStatistics(mean, (values - mean).abs().mean(dim=0), values.amin(dim=0), values.amax(dim=0))
+    mapping = activation_affine(seen, 4)
+    torch.testing.assert_close(mapping.scale * mapping.largest_code, seen.maximum)
+    assert (mapping.zero_point == 0).all()
+    clipped, whole = (activation_affine(seen, 2, how) for how in (Clipping.LAPLACE, None))
+    assert bool((clipped.scale < whole.scale).all())
