@@ -91,7 +91,7 @@ class Evaluator:
         self.calibration = calibration
         self.arithmetic = arithmetic.resolved(self.device)
         self.compressor = Compressor(graph, calibration, seed)
-        self.program = Program(graph, self.device)
+        self.program = Program(graph, model, self.device)
         self._plan = _Plan(batch or _batch_size(graph, self.device), kept_bytes)
         self._policies: list[LayerPolicy] = []
         self._known: dict[tuple[object, ...], float] = {}

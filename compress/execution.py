@@ -49,11 +49,12 @@ class Program:
     `sites[path]` maps a step's input tensor to its output: for each compressible layer (a batch normalisation that it
     alone feeds is folded into it) and for each other batch normalisation. `cut_of[i]` is the step of layer i: a run can
     stop before it and be taken up there. No step changes a value that a cut may hold. Runs happen on `device`, the CPU
-    by default; sites must give values there.
+    by default; sites must give values there. What is no site has the weights of `model`, by default those traced.
     """
 
-    def __init__(self, graph: NetworkGraph, device: torch.device | None = None) -> None:
+    def __init__(self, graph: NetworkGraph, model: nn.Module | None = None, device: torch.device | None = None) -> None:
         self.graph = graph
+        self.model = graph.module if model is None else model
         self.device = torch.device("cpu") if device is None else device
         self.sites: dict[str, Callable[[Tensor], Tensor]] = {}
         self._folded = {layer.bn for layer in graph.layers if layer.bn is not None and is_foldable(graph, layer.bn)}
@@ -109,7 +110,7 @@ class Program:
         args: Any = fx.node.map_aggregate(node.args, self._argument)
         kwargs: Any = dict(fx.node.map_aggregate(node.kwargs, self._argument))
         if node.op == "get_attr":
-            constant = _attribute(self.graph.module, str(node.target))
+            constant = self._owned(_attribute, str(node.target))
             self.constants[number] = constant.to(self.device) if isinstance(constant, Tensor) else constant
         call = self._call(node)
         if "inplace" in kwargs:
@@ -136,7 +137,7 @@ class Program:
 
     def _module_call(self, node: fx.Node) -> Callable[..., Any]:
         path = str(node.target)
-        module = self.graph.module.get_submodule(path)
+        module = self._owned(nn.Module.get_submodule, path)
         if path in self._layers or (path in self.graph.per_channel and isinstance(module, ops.BATCH_NORMS)):
             if path in self._folded:
                 return _identity
@@ -150,6 +151,13 @@ class Program:
                 if getattr(part, "inplace", False):
                     setattr(part, "inplace", False)  # noqa: B010 - no such name on nn.Module itself
         return module_on(self.device, module)
+
+    def _owned(self, look: Callable[[nn.Module, str], Any], path: str) -> Any:
+        """Return what the model has at a path; the traced module holds what tracing itself put there."""
+        try:
+            return look(self.model, path)
+        except AttributeError:
+            return look(self.graph.module, path)
 
     def _rectifier(self, node: fx.Node) -> Callable[..., Tensor]:
         """Return ReLU, in place where the value was made just before and nobody else reads it."""

@@ -129,7 +129,7 @@ def test_nothing_of_a_run_lies_on_two_devices(name: str) -> None:
     ahead, evaluator.device = torch.empty(images.shape, device="meta"), torch.device("meta")
     step = evaluator.program.input_step
     with torch.no_grad(), OneDevice():
-        evaluator.arithmetic, evaluator.program = Arithmetic.FLOAT32, Program(graph, evaluator.device)
+        evaluator.arithmetic, evaluator.program = Arithmetic.FLOAT32, Program(graph, model, evaluator.device)
         evaluator._signatures.clear()
         evaluator._dense_sites.clear()
         evaluator._refresh()

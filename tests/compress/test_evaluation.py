@@ -21,6 +21,7 @@ from compress.pruning import SEARCH_PRUNERS
 from compress.removal import remove_channels
 from hwsim.errors import InputError
 from tests.reference.plain_evaluation import accuracy_pct, compressed_model, logits
+from tests.reference.unusual_networks import build
 
 ARITHMETIC = [Arithmetic.FLOAT32, pytest.param(Arithmetic.INT8, marks=pytest.mark.skipif(
     not int8_is_exact(), reason="this CPU or PyTorch has no exact int8 convolution (needs VNNI)"))]  # fmt: skip
@@ -240,3 +241,17 @@ def test_a_screened_figure_does_not_depend_on_what_was_measured_before() -> None
         assert evaluator.accuracy_pct() == fresh.accuracy_pct(), turn
         screened_ones += evaluator.accuracy_pct() < 75.0
     assert 0 < screened_ones < 12
+
+
+@pytest.mark.parametrize("name", ["OtherNorms", "FunctionalConv", "SharedConv", "SpatialAttention", "SplitGroups"])
+def test_other_weights_are_measured_whole_not_only_those_of_the_layers(name: str) -> None:
+    """A graph serves each model with its parameter names: also what stays dense has that model's weights."""
+    traced, other = build(name), build(name)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.mul_(1 + 0.5 * torch.rand(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    images, labels = torch.randn(12, 3, 8, 8), torch.zeros(12, dtype=torch.int64)
+    graph, own = trace(traced, images[:1]), trace(other, images[:1])
+    found = Evaluator(graph, other, images, labels, images[:8]).logits()
+    assert torch.equal(found, Evaluator(own, other, images, labels, images[:8]).logits())
+    assert not torch.equal(found, Evaluator(graph, traced, images, labels, images[:8]).logits())
