@@ -29,13 +29,15 @@ class Phase:
 class Progress:
     """Where a search stands; all of it is in the checkpoint.
 
-    `rows` is episodes.csv; `phase_best` the cheapest allowed candidate at each phase's end.
+    `rows` is episodes.csv; `phase_best` the cheapest allowed candidate at each phase's end; `method_s` is the part of
+    `elapsed_s` that went into the method itself, not into refinement.
     """
 
     phase: int = 0
     episode: int = 0
     evaluations: int = 0
     elapsed_s: float = 0.0
+    method_s: float = 0.0
     measuring_s: float = 0.0
     rows: list[Row] = field(default_factory=list)
     phase_best: list[Candidate | None] = field(default_factory=list)
@@ -97,7 +99,10 @@ class SearchLoop:
         row = self._row(phase, outcome)
         progress.rows.append(row)
         progress.episode += 1
-        progress.elapsed_s += time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        progress.elapsed_s += seconds
+        if progress.phase == 0:
+            progress.method_s += seconds
         progress.measuring_s = self._problem.measuring_s
         if self._folder is not None:
             save_checkpoint(self._folder, self._content())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -201,6 +202,8 @@ def _finish(
         "layers": _layer_energies(task, judge, chosen),
         "closest": [_figures(candidate) for candidate in selection.closest],
         "overhead_pct": _overhead_pct(loop.progress),
+        "episode_s": loop.progress.method_s / loop.phases[0].episodes,
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "hyperparameters": {phase.method.name: phase.method.hyperparameters() for phase in loop.phases},
     }
     content = plain(content)

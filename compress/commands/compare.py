@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from compress.comparison import ComparedRun
 
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--plot", type=click.Path(path_type=Path), help="Where the fronts are drawn (default fronts.png here).")
+@click.option("--figures", type=click.Path(path_type=Path), help="A new folder for the paper's Fig. 7-9, Tables 3-4.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the means and intervals here.")
-def compare(runs: tuple[Path, ...], plot: Path | None, json_file: Path | None) -> None:
+def compare(runs: tuple[Path, ...], plot: Path | None, figures: Path | None, json_file: Path | None) -> None:
     """Print a table of finished searches and draw their fronts."""
     from dataclasses import asdict
 
@@ -33,3 +38,25 @@ def compare(runs: tuple[Path, ...], plot: Path | None, json_file: Path | None) -
     target = Path("fronts.png") if plot is None else plot
     plot_fronts(compared, target)
     console.print(f"{target} shows the fronts", highlight=False, soft_wrap=True)
+    if figures is not None:
+        _draw_figures(figures, compared)
+        console.print(f"{figures} holds the figures", highlight=False, soft_wrap=True)
+
+
+def _draw_figures(folder: Path, runs: list[ComparedRun]) -> None:
+    from compress.comparison_figures import iterations_csv, plot_methods, plot_policy, summary_csv
+    from hwsim.files import staged_folder, write_text
+
+    with staged_folder(folder) as staged:
+        plot_methods(runs).savefig(staged / "methods.svg")
+        for model in dict.fromkeys(run.result["model"] for run in runs):
+            members = [run for run in runs if run.result["model"] == model]
+            composite = [run for run in members if run.result["method"] == "composite"]
+            if composite:
+                best = max(composite, key=lambda run: float(run.result["best"]["energy_reduction_pct"]))
+                plot_policy(best).savefig(staged / f"policy_{model}.svg")
+            genetic = [run for run in members if run.result["method"] in ("composite", "nsga2")]
+            if len({run.result["method"] for run in genetic}) == 2:
+                plot_methods(genetic).savefig(staged / f"nsga2_{model}.svg")
+        write_text(staged / "summary.csv", summary_csv(runs))
+        write_text(staged / "iterations.csv", iterations_csv(runs))

@@ -143,3 +143,31 @@ def test_a_sweep_runs_and_is_not_repeated(tmp_path: Path) -> None:
     assert len(stamps) == 4
     assert CliRunner().invoke(main, ["sweep", str(config), "--out", str(out)]).exit_code == 0
     assert stamps == {path: path.stat().st_mtime_ns for path in out.rglob("result.json")}
+
+
+def test_compare_draws_the_papers_figures(tmp_path: Path) -> None:
+    runs = []
+    for index, method in enumerate(["composite", "nsga2", "opq"]):
+        folder = _result(tmp_path / f"r{index}", method, 0, 30.0 + index)
+        content = json.loads((folder / "result.json").read_text())
+        layer = {"pruner": "level", "sparsity": 0.4, "realised_sparsity": 0.39, "bits": 5}
+        content["best"]["policy"] = {"conv1": layer, "fc": {**layer, "pruner": "none", "sparsity": 0.0, "bits": 8}}
+        content |= {"episode_s": 2.0 * (index + 1), "peak_memory_mb": 500.0}
+        (folder / "result.json").write_text(json.dumps(content))
+        runs.append(folder)
+    figures = tmp_path / "figures"
+    arguments = ["compare", *map(str, runs), "--plot", str(tmp_path / "f.svg"), "--figures", str(figures)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    drawn = {path.name for path in figures.iterdir()}
+    assert drawn == {"methods.svg", "policy_m.svg", "nsga2_m.svg", "summary.csv", "iterations.csv"}
+    iterations = (figures / "iterations.csv").read_text().splitlines()
+    assert iterations[1:] == [
+        "m,composite,2.000,1.00,5.61,500,5.0",
+        "m,nsga2,4.000,2.00,,500,5.0",
+        "m,opq,6.000,3.00,1.0,500,5.0",
+    ]
+    summary = (figures / "summary.csv").read_text().splitlines()
+    assert summary[1] == "m,composite,1,30.00,0.00,1.00,0.00,1,53.23,0.93"
+    refused = CliRunner().invoke(main, arguments)
+    assert refused.exit_code == 2 and str(figures) in refused.stderr
