@@ -109,7 +109,8 @@ class IntegerLayer:
             for first in range(0, channels, at_once):
                 part = filters[:, :, first : first + at_once, row, column]
                 read = under[:, :, first : first + at_once]
-                total += part * read if channels == 1 else part @ read
+                # one product for a whole batch: broadcast weights would be copied for each image
+                total += part * read if channels == 1 else torch.einsum("gmc,ngcp->ngmp", part, read)
         sums = total.float()
         if not self.is_convolution:
             return sums.reshape(*ifmap_levels.shape[:-1], outputs)
