@@ -24,8 +24,10 @@ from hwsim.errors import InputError
 if TYPE_CHECKING:
     from hwsim.pricing import LayerPricer
 
+WIDER = 2
+"""The wider sample has so many times the images that the search looks at, where there are as many."""
 CONFIRMING_IMAGES = 2000
-"""At most so many validation images that the search did not look at confirm its choice."""
+"""At most so many validation images that the search looked at in no way confirm its choice."""
 FLOAT_BYTES = 4
 CHANNEL_BYTES = 9
 """What a quantized layer stores for each output channel beside its weights: bias, scale (4 bytes each), zero point."""
@@ -140,7 +142,8 @@ class Oracle:
     def evaluate(self, policy: Policy, split: str = "validation") -> Measurement:
         """Measure a whole policy on a split; an episode in progress is not disturbed.
 
-        `validation` is what the search looks at, `unseen` the validation images that it does not, `test` the test set.
+        `validation` is what the search looks at, `wider` what it checks promising policies on, `unseen` the validation
+        images that it leaves for the end, `test` the test set. A check counts as `WIDER` evaluations.
         Raises InputError for a layer the network does not have or a split that is not there.
         """
         if split != "validation" and split not in self._others:
@@ -166,7 +169,7 @@ class Oracle:
     def _measure(self, split: str, realised_sparsity: float) -> Measurement:
         compression = self.evaluator.compression
         accuracy_pct = self._accuracy_pct(split)
-        self.evaluations += 1
+        self.evaluations += WIDER if split == "wider" else 1
         cost = self.energy_model.price(compression)
         baseline = self.baseline_on(split)
         return Measurement(
@@ -198,7 +201,7 @@ def build_oracle(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: 
     `model` has the graph's parameter names and is in eval mode.
     """
     spec = OracleSpec() if spec is None else spec
-    validation, unseen = _divided(dataset.validation, spec)
+    validation, wider, unseen = _divided(dataset.validation, spec)
     calibration = Calibration(graph, model, dataset.calibration, seed=spec.seed, scales=spec.activation_scales)
     evaluator = Evaluator(
         graph,
@@ -212,14 +215,14 @@ def build_oracle(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: 
         screen=spec.screen,
     )
     energy_model = EnergyModel(graph, spec.pricer(), EnergyMode(spec.energy))
-    others = {"test": (dataset.test.images, dataset.test.labels)}
-    if len(unseen):
-        others["unseen"] = (unseen.images, unseen.labels)
+    splits = {"test": dataset.test, "wider": wider, "unseen": unseen}
+    others = {name: (split.images, split.labels) for name, split in splits.items() if len(split)}
     return Oracle(evaluator, energy_model, others)
 
 
-def _divided(validation: Split, spec: OracleSpec) -> tuple[Split, Split]:
-    """Return the validation images that the search looks at and, of the others, those that confirm its choice.
+def _divided(validation: Split, spec: OracleSpec) -> tuple[Split, Split, Split]:
+    """Return the validation images that the search looks at, those that it checks on, and those that confirm its
+    choice; at most half of what the first leave is for checks.
 
     In drawn order, not by class: a screening looks at the first ones.
     """
@@ -227,7 +230,10 @@ def _divided(validation: Split, spec: OracleSpec) -> tuple[Split, Split]:
     count = len(validation) if spec.validation_images is None else spec.validation_images
     if count < 1:
         raise InputError(f"{count} validation images; at least one is needed")
-    return validation.take(order[:count]), validation.take(order[count : count + CONFIRMING_IMAGES])
+    rest = order[count:]
+    checks = min(WIDER * count, len(rest) // 2)
+    last = checks + CONFIRMING_IMAGES
+    return validation.take(order[:count]), validation.take(rest[:checks]), validation.take(rest[checks:last])
 
 
 def prove_arithmetic(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: OracleSpec) -> Proof | None:

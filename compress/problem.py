@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
 
@@ -123,7 +123,7 @@ class SearchOracle(Protocol):
         """Compress one more layer and measure the network as it stands."""
 
     def evaluate(self, policy: Policy, split: str = "validation") -> Measurement:
-        """Measure the network under a policy."""
+        """Measure the network under a policy; the wider split counts for more evaluations."""
 
     def price(self, policy: Policy) -> Priced:
         """Return what the network costs under a policy, without looking at an image."""
@@ -192,7 +192,8 @@ class AccuracyBudget:
 class SearchProblem:
     """The oracle with the reward's and the actions' readings of it; keeps the time that measuring took.
 
-    `gain_pct(measurement)` and `reward(measurement)` are relative to the dense 8-bit network under `metric`.
+    `gain_pct(measurement)` and `reward(measurement)` are relative to the dense 8-bit network under `metric`. `wider`:
+    how many times as many images as the search looks at there are to check a policy on (the split "wider"), 0 for none.
     """
 
     oracle: SearchOracle
@@ -200,6 +201,7 @@ class SearchProblem:
     budget: AccuracyBudget
     actions: ActionSpec = field(default_factory=ActionSpec)
     metric: Metric = Metric.ENERGY
+    wider: float = 0.0
 
     def __post_init__(self) -> None:
         self._reference = metric_value(self.oracle.baseline, self.metric)
@@ -257,3 +259,14 @@ class SearchProblem:
         measurement = self.oracle.evaluate(policy_of(self.names, choices))
         self.measuring_s += time.perf_counter() - start
         return self.candidate(choices, measurement, episode)
+
+    def check(self, candidate: Candidate, episode: int) -> Candidate:
+        """Measure a candidate on the wider sample too and return it with the accuracy over both."""
+        start = time.perf_counter()
+        measured = self.oracle.evaluate(policy_of(self.names, candidate.choices), split="wider")
+        self.measuring_s += time.perf_counter() - start
+        share = self.wider / (1.0 + self.wider)
+        loss_pct = candidate.loss_pct + share * (measured.accuracy_loss_pct - candidate.loss_pct)
+        accuracy_pct = candidate.accuracy_pct + share * (measured.accuracy_pct - candidate.accuracy_pct)
+        reward = self.reward_table.lookup(loss_pct, candidate.gain_pct)
+        return replace(candidate, accuracy_pct=accuracy_pct, loss_pct=loss_pct, reward=reward, episode=episode)

@@ -1,8 +1,10 @@
 """Local refinement: from the best policy so far, the edits that save most for the accuracy they cost, one by one.
 
 It follows the agent's search and uses the same oracle. Each edit's effect is measured where it counts (lazily: an old
-effect is trusted until its edit comes out on top, then it is measured again and taken if it still leads). Once nothing
-fits into the accuracy budget any more, edits are traded: one layer compressed further, another relieved.
+effect is trusted until its edit comes out on top, then it is measured again and taken if it still leads). What leads on
+one sample of images is what that sample flatters, so where there is a wider sample an edit is checked on it as well
+before it is taken. Once nothing fits into the accuracy budget any more, edits are traded: one layer compressed
+further, another relieved.
 
 Source: the lazy greedy rule of Minoux, "Accelerated greedy algorithms for maximizing submodular set functions", 1978.
 """
@@ -42,12 +44,24 @@ class RefinementSpec:
 
 @dataclass
 class _Effect:
-    """What an edit did when it was last measured: how much cost it saved for how many points; `there`: the candidate,
-    as long as the policy it was measured on is still the current one."""
+    """What an edit did when it was last measured: how much cost it saved for how many points.
+
+    `sampled` and `checked`: the candidate on the sample and on the wider one, None where it was not measured there
+    since the current policy last changed.
+    """
 
     saving: float
     loss_pct: float
-    there: Candidate | None = None
+    sampled: Candidate | None = None
+    checked: Candidate | None = None
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """The policy that is refined, as measured on the sample and on the wider one (the same where there is only one)."""
+
+    sampled: Candidate
+    checked: Candidate
 
 
 Key = tuple[int, int]
@@ -73,7 +87,8 @@ class Refinement:
         affordable = max(budget.evaluations // (2 * problem.depth), 3)
         self._edits, self._relief = harder(problem.actions)[:affordable], softer()
         self._resolution = 100.0 / problem.budget.images  # one answer: losses below it cannot be seen
-        self._current: Candidate | None = None
+        self._current: _Standing | None = None
+        self._overspent = 0
         self._pending: list[tuple[LayerPolicy, ...]] = []
         self._starts: list[Candidate] = []
         self._effects: dict[Key, _Effect] = {}
@@ -95,46 +110,66 @@ class Refinement:
             self._started = True
             bits = range(self._problem.actions.max_bits - 1, self._problem.actions.min_bits - 1, -1)
             self._pending = [(LayerPolicy(bits=b),) * self._problem.depth for b in bits]
-        measured = [self._measure_next(episode) for _ in range(self._budget.evaluations_per_episode)]
-        current = self._standing()
-        return EpisodeOutcome(tuple(measured), current, {"score": self.score(current)})
+        oracle, candidates = self._problem.oracle, list[Candidate]()
+        end = oracle.evaluations + self._budget.evaluations_per_episode - self._overspent
+        while oracle.evaluations < end:
+            candidates += self._measure_next(episode)
+        self._overspent = oracle.evaluations - end  # a check counts for several
+        current = self._standing(episode).checked
+        return EpisodeOutcome(tuple(candidates), current, {"score": self.score(current)})
 
-    def _measure_next(self, episode: int) -> Candidate:
+    def _measure_next(self, episode: int) -> list[Candidate]:
+        """Measure once or check once; return what is worth archiving: what was checked, where there is a wider
+        sample, because what is measured on the sample alone looks better than it is."""
         if self._pending:
             self._starts.append(self._problem.measure(self._pending.pop(0), episode))
-            return self._starts[-1]
-        found = self._leading_edit()
-        if found is None:
-            return self._trade(episode)
-        key, choices = found
-        candidate = self._problem.measure(choices, episode)
-        current = self._standing()
-        self._effects[key] = _Effect(current.cost - candidate.cost, candidate.loss_pct - current.loss_pct, candidate)
-        return candidate
+            return self._unless_wider(self._starts[-1])
+        key = self._leading_edit(self._standing(episode))
+        current = self._standing(episode)  # edits that lead may have been taken
+        if key is None:
+            return self._trade(current, episode)
+        known = self._effects.get(key)
+        if known is not None and known.sampled is not None:
+            checked = self._problem.check(known.sampled, episode)
+            saving, loss_pct = current.checked.cost - checked.cost, checked.loss_pct - current.checked.loss_pct
+            self._effects[key] = _Effect(saving, loss_pct, known.sampled, checked)
+            return [checked]
+        choices = self._edited(current, key)
+        assert choices is not None  # a leading edit applies
+        sampled = self._problem.measure(choices, episode)
+        saving, loss_pct = current.sampled.cost - sampled.cost, sampled.loss_pct - current.sampled.loss_pct
+        self._effects[key] = _Effect(saving, loss_pct, sampled, None if self._problem.wider else sampled)
+        return self._unless_wider(sampled)
 
-    def _standing(self) -> Candidate:
+    def _unless_wider(self, sampled: Candidate) -> list[Candidate]:
+        return [] if self._problem.wider else [sampled]
+
+    def _standing(self, episode: int) -> _Standing:
         """Return the policy that is refined; the best start where none is yet."""
         if self._current is None:
             dense = self._problem.candidate((), self._problem.oracle.baseline, -1)
             target, rate = self._problem.budget.target_pct, self.spec.start_rate
             known = [*self._archive.front(), *self._starts]
             starts = [dense, *(start for start in known if start.loss_pct <= target)]
-            self._current = min(starts, key=lambda start: start.cost + rate * max(start.loss_pct, 0.0))
+            best = min(starts, key=lambda start: start.cost + rate * max(start.loss_pct, 0.0))
+            self._current = self._checked(best, episode)
         return self._current
+
+    def _checked(self, sampled: Candidate, episode: int) -> _Standing:
+        return _Standing(sampled, self._problem.check(sampled, episode) if self._problem.wider else sampled)
 
     # -- greedy ------------------------------------------------------------------------------------------------
 
-    def _leading_edit(self) -> tuple[Key, tuple[LayerPolicy, ...]] | None:
-        """Return the edit to measure next, having taken those that lead and were measured on the current policy.
+    def _leading_edit(self, current: _Standing) -> Key | None:
+        """Return the edit to measure or to check next, having taken those that lead and were checked.
 
         Edits never measured come first, front to back; None where no edit fits into the accuracy budget.
         """
         while True:
-            unknown = self._unknown_edit()
+            unknown = self._unknown_edit(current)
             if unknown is not None:
                 return unknown
-            current = self._standing()
-            room = self._problem.budget.target_pct - current.loss_pct
+            room = self._problem.budget.target_pct - current.checked.loss_pct
             fitting = {
                 key: effect
                 for key, effect in self._effects.items()
@@ -143,53 +178,57 @@ class Refinement:
             if not fitting:
                 return None
             key = max(fitting, key=lambda key: self._rate(fitting[key]))
-            there = fitting[key].there
-            if there is not None:
-                self._move_to(there, key[0])
-                continue
-            choices = self._edited(key)
-            if choices is not None:
-                return key, choices
-            self._useless.add(key)
+            effect = fitting[key]
+            if effect.sampled is not None and effect.checked is not None:
+                current = self._move_to(_Standing(effect.sampled, effect.checked), key[0])
+            elif effect.sampled is not None or self._edited(current, key) is not None:
+                return key
+            else:
+                self._useless.add(key)
 
     def _rate(self, effect: _Effect) -> float:
         return effect.saving / (max(effect.loss_pct, 0.0) + self._resolution)
 
-    def _unknown_edit(self) -> tuple[Key, tuple[LayerPolicy, ...]] | None:
+    def _unknown_edit(self, current: _Standing) -> Key | None:
         """Return the first edit that applies, saves and was never measured; those that do not are set aside."""
-        current = self._standing()
         for layer in range(self._problem.depth):
             for number in range(len(self._edits)):
                 key = (layer, number)
                 if key in self._effects or key in self._useless:
                     continue
-                choices = self._edited(key)
-                if choices is None or self._problem.price(choices) > current.cost - self.spec.least_saving:
-                    self._useless.add(key)
-                else:
-                    return key, choices
+                choices = self._edited(current, key)
+                if (
+                    choices is not None
+                    and self._problem.price(choices) <= current.checked.cost - self.spec.least_saving
+                ):
+                    return key
+                self._useless.add(key)
         return None
 
-    def _edited(self, key: Key) -> tuple[LayerPolicy, ...] | None:
-        return edited(self._standing().choices, key[0], self._edits[key[1]], self._problem.depth, self._problem.actions)
+    def _edited(self, current: _Standing, key: Key) -> tuple[LayerPolicy, ...] | None:
+        edit, depth = self._edits[key[1]], self._problem.depth
+        return edited(current.checked.choices, key[0], edit, depth, self._problem.actions)
 
-    def _move_to(self, candidate: Candidate, *layers: int) -> None:
-        """Make a candidate the current policy: effects become estimates, edits of changed layers are open again."""
-        self._current = candidate
+    def _move_to(self, standing: _Standing, *layers: int) -> _Standing:
+        """Make a policy the current one: effects become estimates, edits of changed layers are open again."""
+        self._current = standing
         for effect in self._effects.values():
-            effect.there = None
+            effect.sampled = effect.checked = None
         self._useless = {key for key in self._useless if key[0] not in layers}
+        return standing
 
     # -- trades ------------------------------------------------------------------------------------------------
 
-    def _trade(self, episode: int) -> Candidate:
+    def _trade(self, current: _Standing, episode: int) -> list[Candidate]:
         """Measure one layer compressed further and, mostly, another relieved; keep it where the score is better."""
-        current = self._standing()
-        choices, layers = self._proposal(current)
-        candidate = self._problem.measure(choices, episode)
-        if self.score(candidate) < self.score(current):
-            self._move_to(candidate, *layers)
-        return candidate
+        choices, layers = self._proposal(current.checked)
+        sampled = self._problem.measure(choices, episode)
+        if self.score(sampled) >= self.score(current.sampled):
+            return self._unless_wider(sampled)
+        there = self._checked(sampled, episode)
+        if self.score(there.checked) < self.score(current.checked):
+            self._move_to(there, *layers)
+        return [there.checked]
 
     def _proposal(self, current: Candidate) -> tuple[tuple[LayerPolicy, ...], tuple[int, ...]]:
         """Return choices that cost less than the current ones, and the layers that differ; after many vain draws,
@@ -225,11 +264,12 @@ class Refinement:
         """Return what `load` needs to continue exactly."""
         return {
             "generator": generator_state(self._rng),
-            "current": _state_or_none(self._current),
+            "current": None if self._current is None else _states(self._current.sampled, self._current.checked),
+            "overspent": self._overspent,
             "pending": [[asdict(layer) for layer in choices] for choices in self._pending],
             "starts": [candidate_state(start) for start in self._starts],
             "effects": [
-                [*key, effect.saving, effect.loss_pct, _state_or_none(effect.there)]
+                [*key, effect.saving, effect.loss_pct, *_states(effect.sampled, effect.checked)]
                 for key, effect in self._effects.items()
             ],
             "useless": [list(key) for key in sorted(self._useless)],
@@ -239,20 +279,17 @@ class Refinement:
     def load(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned."""
         restore_generator(self._rng, state["generator"])
-        self._current = _candidate_or_none(state["current"])
+        self._current = None if state["current"] is None else _Standing(*map(candidate_from, state["current"]))
+        self._overspent = int(state["overspent"])
         self._pending = [tuple(LayerPolicy(**layer) for layer in choices) for choices in state["pending"]]
         self._starts = [candidate_from(start) for start in state["starts"]]
         self._effects = {
-            (layer, number): _Effect(saving, loss_pct, _candidate_or_none(there))
-            for layer, number, saving, loss_pct, there in state["effects"]
+            (layer, number): _Effect(saving, loss_pct, *(entry and candidate_from(entry) for entry in candidates))
+            for layer, number, saving, loss_pct, *candidates in state["effects"]
         }
         self._useless = {(layer, number) for layer, number in state["useless"]}
         self._started = bool(state["started"])
 
 
-def _state_or_none(candidate: Candidate | None) -> dict[str, Any] | None:
-    return None if candidate is None else candidate_state(candidate)
-
-
-def _candidate_or_none(state: dict[str, Any] | None) -> Candidate | None:
-    return None if state is None else candidate_from(state)
+def _states(*candidates: Candidate | None) -> list[dict[str, Any] | None]:
+    return [None if candidate is None else candidate_state(candidate) for candidate in candidates]

@@ -92,8 +92,10 @@ def build_task(spec: SearchSpec) -> SearchTask:
 
     oracle = oracle_of(model)
     # where images are left to confirm the choice, the search itself need not be as careful
-    budget = AccuracyBudget(spec.max_loss, images, 1.0 if oracle.images_of("unseen") else 2.0)
-    problem = SearchProblem(oracle, reward, budget, actions, Metric(spec.metric))
+    looked_at = images + oracle.images_of("wider")
+    budget = AccuracyBudget(spec.max_loss, looked_at, 1.0 if oracle.images_of("unseen") else 2.0)
+    wider = oracle.images_of("wider") / images
+    problem = SearchProblem(oracle, reward, budget, actions, Metric(spec.metric), wider)
     proof = prove_arithmetic(graph, model, dataset, oracle_spec)
     said = None if proof is None else proof.sentence(oracle_spec.arithmetic)
     return SearchTask(problem, oracle, graph, model, dataset, oracle_of, said)
