@@ -114,8 +114,8 @@ class Refinement:
         end = oracle.evaluations + self._budget.evaluations_per_episode - self._overspent
         while oracle.evaluations < end:
             candidates += self._measure_next(episode)
-        self._overspent = oracle.evaluations - end  # a check counts for several
         current = self._standing(episode).checked
+        self._overspent = oracle.evaluations - end  # a check counts for several
         return EpisodeOutcome(tuple(candidates), current, {"score": self.score(current)})
 
     def _measure_next(self, episode: int) -> list[Candidate]:
@@ -124,6 +124,8 @@ class Refinement:
         if self._pending:
             self._starts.append(self._problem.measure(self._pending.pop(0), episode))
             return self._unless_wider(self._starts[-1])
+        if self._current is None and self._problem.wider:
+            return [self._standing(episode).checked]
         key = self._leading_edit(self._standing(episode))
         current = self._standing(episode)  # edits that lead may have been taken
         if key is None:
