@@ -11,6 +11,8 @@ from compress.problem import Metric
 from hwsim.errors import InputError, unknown_name
 
 METHODS = ("composite", "amc", "haq", "asqj", "opq", "nsga2", "joint", "uniform", "random")
+TRAINING_METHODS = ("asqj", "joint")
+"""Methods whose policies come with weights of their own."""
 CHOICES: dict[str, tuple[str, ...]] = {
     "energy": ("simulated", "paper"),
     "metric": tuple(metric.value for metric in Metric),

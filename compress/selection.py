@@ -2,8 +2,8 @@
 
 The search has looked at one sample of images, and its best policies are those that this sample flatters. Where there
 are images it has not looked at, the cheapest policy is taken that keeps the accuracy budget on these, less a margin for
-their number. Where there are none, the cheapest within the budget less its margin on the sample; failing that, within
-the budget itself; failing that, the best rewarded, and the result says that the budget was not met.
+their number; where there are none, on the sample. Failing that, the cheapest within the budget itself; failing that,
+the best rewarded, and the result says that the budget was not met.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def _confirmed(archive: Archive, confirmation: Confirmation) -> Selection | None
             high = middle
     for index in range(low, min(low + _CHEAPER_TRIED, len(front))):
         keeps(index)
-    kept = [index for index, loss in losses.items() if loss <= confirmation.budget.target_pct]
-    if not kept:
-        return None
-    return Selection(front[max(kept)], feasible=True, confirmed_loss_pct=losses[max(kept)])
+    for allowed_pct in (confirmation.budget.target_pct, confirmation.budget.max_loss_pct):
+        kept = [index for index, loss in losses.items() if loss <= allowed_pct]
+        if kept:
+            return Selection(front[max(kept)], feasible=True, confirmed_loss_pct=losses[max(kept)])
+    return None

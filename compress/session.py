@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +40,7 @@ from compress.registry import build_method
 from compress.report import write_report
 from compress.run_folder import create, locked, withdraw, write_run
 from compress.search import Phase, Progress, Row, SearchLoop
-from compress.search_spec import SearchSpec, default_refinement
+from compress.search_spec import TRAINING_METHODS, SearchSpec, default_refinement
 from compress.selection import Confirmation, Selection, select
 from compress.task import SearchTask, build_task
 from hwsim.files import write_bytes
@@ -168,16 +167,11 @@ def _finish(
 ) -> SessionResult:
     start = time.perf_counter()
     problem = task.problem
-    method = loop.phases[0].method
-
-    def judge_of(candidate: Candidate) -> Oracle:
-        weights = _trained_weights(method, candidate)
-        return task.oracle if weights is None else task.oracle_of(frozen_with(task.model, weights))
-
-    selection = select(loop.archive, problem.budget, _confirmation(spec, task, judge_of, display))
+    selection = select(loop.archive, problem.budget, _confirmation(spec, task, display))
     display.say("measuring the chosen policy on the test set")
     chosen = policy_of(problem.names, selection.candidate.choices)
-    weights, judge = _trained_weights(method, selection.candidate), judge_of(selection.candidate)
+    weights = _trained_weights(loop.phases[0].method, selection.candidate)
+    judge = task.oracle if weights is None else task.oracle_of(frozen_with(task.model, weights))
     figures = TestFigures(task.oracle.baseline_on("test"), judge.evaluate(chosen, split="test"))
     policy = final_policy(spec, judge.realised(chosen), None if weights is None else WEIGHTS_FILE)
     content = {
@@ -230,19 +224,18 @@ def _figures(candidate: Candidate) -> dict[str, float]:
     }
 
 
-def _confirmation(
-    spec: SearchSpec, task: SearchTask, judge_of: Callable[[Candidate], Oracle], display: SearchDisplay
-) -> Confirmation | None:
-    """Return what measures on the validation images that the search did not look at; None where it looked at all."""
+def _confirmation(spec: SearchSpec, task: SearchTask, display: SearchDisplay) -> Confirmation | None:
+    """Return what measures on the validation images that the search did not look at; None where it looked at all, and
+    for methods that keep the weights of few policies only."""
     images = task.oracle.images_of("unseen")
-    if not images:
+    if not images or spec.method in TRAINING_METHODS:
         return None
     display.say(f"confirming the best policies on {images} validation images that the search did not look at")
     baseline = task.oracle.baseline_on("unseen").accuracy_pct
 
     def loss_pct(candidate: Candidate) -> float:
         policy = policy_of(task.problem.names, candidate.choices)
-        return baseline - judge_of(candidate).evaluate(policy, split="unseen").accuracy_pct
+        return baseline - task.oracle.evaluate(policy, split="unseen").accuracy_pct
 
     return Confirmation(loss_pct, AccuracyBudget(spec.max_loss, images))
 

@@ -13,7 +13,7 @@ from compress.policy import DENSE_8BIT, LayerPolicy
 from compress.problem import AccuracyBudget, Candidate, Metric, SearchProblem
 from compress.pruning import PRUNERS, SEARCH_PRUNERS
 from compress.reward import load_reward
-from compress.search_spec import SearchSpec
+from compress.search_spec import TRAINING_METHODS, SearchSpec
 from hwsim.energy_table import load_mac_table
 from hwsim.errors import InputError, unknown_name
 
@@ -91,9 +91,10 @@ def build_task(spec: SearchSpec) -> SearchTask:
         return build_oracle(graph, weights, dataset, oracle_spec)
 
     oracle = oracle_of(model)
-    # where images are left to confirm the choice, the search itself need not be as careful
-    looked_at = images + oracle.images_of("wider")
-    budget = AccuracyBudget(spec.max_loss, looked_at, 1.0 if oracle.images_of("unseen") else 2.0)
+    budget = AccuracyBudget(spec.max_loss, images)
+    if spec.method not in TRAINING_METHODS and oracle.images_of("unseen"):
+        # the choice is confirmed on other images, so that the search itself need not be as careful
+        budget = AccuracyBudget(spec.max_loss, images + oracle.images_of("wider"), 1.0)
     wider = oracle.images_of("wider") / images
     problem = SearchProblem(oracle, reward, budget, actions, Metric(spec.metric), wider)
     proof = prove_arithmetic(graph, model, dataset, oracle_spec)

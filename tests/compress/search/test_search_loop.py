@@ -229,6 +229,15 @@ def test_a_choice_that_nothing_confirms_is_not_feasible() -> None:
     assert selection.confirmed_loss_pct is None
 
 
+def test_few_confirming_images_leave_no_margin_but_keep_the_budget() -> None:
+    archive = Archive()
+    archive.extend([_candidate(0.1 * step, 1.0 - 0.02 * step) for step in range(1, 31)])
+    confirmation = Confirmation(lambda candidate: candidate.loss_pct + 0.5, AccuracyBudget(2.0, 100))
+    selection = select(archive, AccuracyBudget(2.0, 500, 1.0), confirmation)
+    assert confirmation.budget.target_pct == 0.0
+    assert selection.feasible and 0.5 < (selection.confirmed_loss_pct or 0.0) <= 2.0
+
+
 def test_refinement_comes_near_the_known_optimum(toy_oracle) -> None:
     problem = SearchProblem(toy_oracle(DEPTH), load_reward(), AccuracyBudget(0.0, 100_000))
     archive = Archive()
