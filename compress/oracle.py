@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 WIDER = 2
 """The wider sample has so many times the images that the search looks at, where there are as many."""
-CONFIRMING_IMAGES = 2000
+CONFIRMING_IMAGES = 2500
 """At most so many validation images that the search looked at in no way confirm its choice."""
 FLOAT_BYTES = 4
 CHANNEL_BYTES = 9

@@ -15,7 +15,7 @@ from compress.archive import Archive
 from compress.problem import AccuracyBudget, Candidate
 from hwsim.errors import RunError
 
-_CHEAPER_TRIED = 3
+_CHEAPER_TRIED = 6
 
 
 @dataclass(frozen=True)
@@ -57,31 +57,31 @@ def select(
 
 
 def _confirmed(archive: Archive, confirmation: Confirmation) -> Selection | None:
-    """Return the cheapest policy of the front that keeps the budget on the confirming images, found by halving.
+    """Return the cheapest contender that keeps the budget on the confirming images, found by halving.
 
-    Along the front a cheaper policy loses more; because that holds but for noise, the next cheaper ones than the found
-    one are tried as well.
+    Along the contenders a cheaper policy loses more; because that holds but for noise, the next cheaper ones than the
+    found one are tried as well.
     """
     allowed = 2.0 * confirmation.budget.max_loss_pct + 1.0  # nothing beyond has a chance
-    front = [known for known in archive.front() if known.cost < 1.0 and known.loss_pct <= allowed]
+    contenders = [known for known in archive.contenders() if known.cost < 1.0 and known.loss_pct <= allowed]
     losses: dict[int, float] = {}
 
     def keeps(index: int) -> bool:
         if index not in losses:
-            losses[index] = confirmation.loss_pct(front[index])
+            losses[index] = confirmation.loss_pct(contenders[index])
         return losses[index] <= confirmation.budget.target_pct
 
-    low, high = 0, len(front)  # front[:low] keep the budget, front[high:] do not
+    low, high = 0, len(contenders)  # those before low keep the budget, those from high on do not
     while low < high:
         middle = (low + high) // 2
         if keeps(middle):
             low = middle + 1
         else:
             high = middle
-    for index in range(low, min(low + _CHEAPER_TRIED, len(front))):
+    for index in range(low, min(low + _CHEAPER_TRIED, len(contenders))):
         keeps(index)
     for allowed_pct in (confirmation.budget.target_pct, confirmation.budget.max_loss_pct):
         kept = [index for index, loss in losses.items() if loss <= allowed_pct]
         if kept:
-            return Selection(front[max(kept)], feasible=True, confirmed_loss_pct=losses[max(kept)])
+            return Selection(contenders[max(kept)], feasible=True, confirmed_loss_pct=losses[max(kept)])
     return None

@@ -82,9 +82,9 @@ def run_session(spec: SearchSpec, folder: Path, display: SearchDisplay, *, resum
 
 def _search(spec: SearchSpec, folder: Path, display: SearchDisplay, resume: bool) -> SessionResult:
     display.say(f"preparing {spec.model} on {spec.data}")
-    archive = Archive()
     try:
         task = build_task(spec)
+        archive = Archive(task.problem.budget.margin_pct)
         if task.proof is not None:
             display.say(task.proof)
         loop = SearchLoop(task.problem, plan(task, spec, archive), archive, folder)
