@@ -11,6 +11,7 @@ from typing import Any
 
 from compress.archive import Archive, candidate_from, candidate_state
 from compress.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
+from compress.interruption import remembered_interrupt
 from compress.method import EpisodeOutcome, SearchMethod
 from compress.problem import Candidate, SearchProblem
 
@@ -81,13 +82,15 @@ class SearchLoop:
 
     def run(self, observer: Observer) -> Archive:
         """Run what is left of all phases."""
-        while self.progress.phase < len(self.phases):
-            phase = self.phases[self.progress.phase]
-            while self.progress.episode < phase.episodes:
-                self._run_episode(phase, observer)
-            self.progress.phase_best.append(self.archive.cheapest(self._problem.budget.target_pct))
-            self.progress.phase += 1
-            self.progress.episode = 0
+        with remembered_interrupt() as stop_if_interrupted:
+            while self.progress.phase < len(self.phases):
+                phase = self.phases[self.progress.phase]
+                while self.progress.episode < phase.episodes:
+                    self._run_episode(phase, observer)
+                    stop_if_interrupted()
+                self.progress.phase_best.append(self.archive.cheapest(self._problem.budget.target_pct))
+                self.progress.phase += 1
+                self.progress.episode = 0
         return self.archive
 
     def _run_episode(self, phase: Phase, observer: Observer) -> None:

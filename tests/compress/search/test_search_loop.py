@@ -1,5 +1,7 @@
 """Any method in the loop: archive, phases, checkpoints, and continuing to the identical result."""
 
+import contextlib
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -306,3 +308,24 @@ def test_the_paper_budget_leaves_the_paper_settings() -> None:
     assert short.warmup_episodes == 11
     end = short.ddpg.sigma * short.ddpg.sigma_decay ** (110 - 11)
     assert end == pytest.approx(0.6 * 0.99**1000, rel=1e-6)
+
+
+def test_ctrl_c_that_something_swallows_stops_after_the_episode(toy_oracle, tmp_path: Path, monkeypatch) -> None:
+    loop = _loop(toy_oracle, tmp_path, "random", episodes=6)
+    method, run_episode = loop.phases[0].method, loop.phases[0].method.run_episode
+
+    def swallowing(episode: int):
+        if episode == 2:
+            with contextlib.suppress(KeyboardInterrupt):  # as Python does where a finalizer is running
+                signal.raise_signal(signal.SIGINT)
+        return run_episode(episode)
+
+    monkeypatch.setattr(method, "run_episode", swallowing)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loop.run(_ignore)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(loop.progress.rows) == 3
