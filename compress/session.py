@@ -14,6 +14,7 @@ from torch import Tensor
 from compress.action import policy_of
 from compress.archive import Archive
 from compress.baselines.weight_training import frozen_with
+from compress.checkpoint import has_checkpoint
 from compress.method import SearchBudget, SearchMethod, TrainingMethod
 from compress.outcome import (
     ARCHIVE_FILE,
@@ -88,7 +89,7 @@ def _search(spec: SearchSpec, folder: Path, display: SearchDisplay, resume: bool
         if task.proof is not None:
             display.say(task.proof)
         loop = SearchLoop(task.problem, plan(task, spec, archive), archive, folder)
-        if spec.warm_start is not None:
+        if spec.warm_start is not None and not has_checkpoint(folder):  # a checkpoint holds what came of it
             _warm_start(task, archive, Path(spec.warm_start))
     except BaseException:
         if not resume:

@@ -75,6 +75,21 @@ def test_the_report_is_written_again(finished: Path) -> None:
     assert (finished / "report.html").read_bytes() == before
 
 
+def test_a_search_starts_warm_from_another_ones_archive(finished: Path, tmp_path: Path) -> None:
+    """For another accuracy budget: the policies known are measured first, and the choice is no worse than they are."""
+    out = tmp_path / "warm"
+    options = ["--method", "random", "--episodes", "1", "--refine", "0", "--warm-start", str(finished)]
+    _search(out, *options, "--max-loss", "8")
+    known = json.loads((finished / "archive.json").read_text())["front"]
+    front = json.loads((out / "archive.json").read_text())["front"]
+    result = json.loads((out / "result.json").read_text())
+    assert result["evaluations"] == len(known) + len(result["best"]["policy"])
+    for before in known:  # what was known is there, or something that beats it
+        assert any(now["loss_pct"] <= before["loss_pct"] and now["cost"] <= before["cost"] for now in front)
+    wrong = CliRunner().invoke(main, [*BASE, "--out", str(tmp_path / "x"), "--warm-start", str(tmp_path)])
+    assert wrong.exit_code == 2 and str(tmp_path) in wrong.stderr and not (tmp_path / "x").exists()
+
+
 def test_a_killed_search_resumes_to_the_same_policy(finished: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed"
     command = [sys.executable, "-m", "compress", *BASE, "--out", str(out), "--episodes", "4", "--refine", "2"]
