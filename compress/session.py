@@ -238,7 +238,8 @@ def _confirmation(spec: SearchSpec, task: SearchTask, display: SearchDisplay) ->
         policy = policy_of(task.problem.names, candidate.choices)
         return baseline - task.oracle.evaluate(policy, split="unseen").accuracy_pct
 
-    return Confirmation(loss_pct, AccuracyBudget(spec.max_loss, images))
+    # one standard error: these images flatter no policy, since nothing was chosen on them
+    return Confirmation(loss_pct, AccuracyBudget(spec.max_loss, images, 1.0))
 
 
 def _validation_content(task: SearchTask, selection: Selection, loop: SearchLoop) -> dict[str, Any]:
