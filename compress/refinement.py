@@ -114,7 +114,8 @@ class Refinement:
         end = oracle.evaluations + self._budget.evaluations_per_episode - self._overspent
         while oracle.evaluations < end:
             candidates += self._measure_next(episode)
-        current = self._standing(episode).checked
+        # no start is chosen before all of them were measured, which takes a shallow network several episodes
+        current = self._starts[-1] if self._pending else self._standing(episode).checked
         self._overspent = oracle.evaluations - end  # a check counts for several
         return EpisodeOutcome(tuple(candidates), current, {"score": self.score(current)})
 

@@ -74,6 +74,12 @@ class SearchSpec:
             raise InputError(f"--episodes is {self.episodes}, must be at least 1")
         if self.refine < -1:
             raise InputError(f"--refine is {self.refine}, must be a number of episodes from 0")
+        if self.method in TRAINING_METHODS and (self.refine > 0 or self.warm_start is not None):
+            option = f"--refine {self.refine}" if self.refine > 0 else f"--warm-start '{self.warm_start}'"
+            raise InputError(
+                f"{option}: the policies of {self.method} hold for weights that it trains, others cannot join them;"
+                " leave the option out"
+            )
         if self.seed < 0:
             raise InputError(f"--seed is {self.seed}, must be a whole number from 0")
         if not 0.0 < self.subset <= 1.0:

@@ -238,14 +238,15 @@ def _confirmation(spec: SearchSpec, task: SearchTask, display: SearchDisplay) ->
         policy = policy_of(task.problem.names, candidate.choices)
         return baseline - task.oracle.evaluate(policy, split="unseen").accuracy_pct
 
-    # one standard error: these images flatter no policy, since nothing was chosen on them
+    # one standard error: these images hardly flatter a policy, since only the last few looks choose on them
     return Confirmation(loss_pct, AccuracyBudget(spec.max_loss, images, 1.0))
 
 
 def _validation_content(task: SearchTask, selection: Selection, loop: SearchLoop) -> dict[str, Any]:
     method_best = loop.progress.phase_best[0]
     return {
-        "images": task.problem.budget.images,
+        "images": task.oracle.images_of("validation"),
+        "wider_images": task.oracle.images_of("wider"),
         "baseline_accuracy_pct": task.problem.oracle.baseline.accuracy_pct,
         **_figures(selection.candidate),
         "confirming_images": task.oracle.images_of("unseen"),

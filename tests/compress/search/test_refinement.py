@@ -95,3 +95,15 @@ def test_a_refinement_continues_to_the_identical_result(toy_oracle, tmp_path: Pa
     last.run(lambda *_: None)
     assert last.progress.rows == whole.progress.rows
     assert last.archive.state() == whole.archive.state()
+
+
+@pytest.mark.parametrize("wider", [0.0, 2.0])
+def test_a_shallow_network_starts_from_the_best_uniform_precision_too(toy_oracle, wider: float) -> None:
+    """Two layers measure six precisions in three episodes; the start is chosen after the last of them."""
+    oracle = toy_oracle(2, seed=1)
+    oracle.bits[:] = 3  # three bits everywhere cost no accuracy, and are measured in the third episode
+    problem = SearchProblem(oracle, load_reward(), AccuracyBudget(2.0, 10**6), wider=wider)
+    refinement = Refinement(problem, Archive(), SearchBudget(9, 2), RefinementSpec(), 0)
+    finals = [refinement.run_episode(episode).final for episode in range(4)]
+    assert [final.choices[0].bits for final in finals[:2]] == [6, 4]
+    assert {layer.bits for layer in finals[3].choices} == {3}
