@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from compress.network import CompressibleLayer, NetworkGraph
 from compress.pruning import FeatureMapSamples
-from compress.quantization import ActivationScales, ActivationStatistics
+from compress.quantization import HISTOGRAM_BINS, ActivationScales, ActivationStatistics, Clipping
 from hwsim.errors import InputError
 
 BATCH = 32
@@ -27,8 +27,9 @@ SAMPLED_NUMBERS = 4_000_000
 class Calibration:
     """The dense network seen through calibration images, float32[N, C, H, W].
 
-    `ranges`: for each layer, the statistics of its ifmap, of the tensor or of each channel (`scales`). `samples` are
-    gathered at their first use and then kept.
+    `ranges`: for each layer, the statistics of its ifmap, of the tensor or of each channel (`scales`), from which
+    `clipping` takes a range (None: as activation_affine does by default). `samples` are gathered at their
+    first use and then kept.
     `labels` int64[N], where the images have them, serve criteria that need a loss.
     """
 
@@ -38,6 +39,7 @@ class Calibration:
     labels: Tensor | None = None
     seed: int = 0
     scales: ActivationScales = ActivationScales.TENSOR
+    clipping: Clipping | None = None
 
     def __post_init__(self) -> None:
         if not len(self.images):
@@ -50,18 +52,27 @@ class Calibration:
         self._observe(lambda layer, ifmap: totals[layer.name].add(ifmap, self._averaged(layer, ifmap)))
         means = {name: extent.total / max(extent.count, 1) for name, extent in totals.items()}
         spread: dict[str, float | Tensor] = dict.fromkeys(totals, 0.0)
+        histograms: dict[str, Tensor] = {}
 
         def deviate(layer: CompressibleLayer, ifmap: Tensor) -> None:
-            over = self._averaged(layer, ifmap)
+            over, along = self._averaged(layer, ifmap), _along_channels(layer, ifmap)
             mean = torch.as_tensor(means[layer.name]).float()
-            off = (ifmap - (mean if mean.dim() == 0 else mean.reshape(_along_channels(layer, ifmap)))).abs()
+            off = (ifmap - (mean if mean.dim() == 0 else mean.reshape(along))).abs()
             spread[layer.name] = spread[layer.name] + off.sum(dim=over, dtype=torch.float64)
+            if self.clipping is Clipping.MSE:
+                histograms[layer.name] = totals[layer.name].histogram(ifmap, along) + histograms.get(layer.name, 0)
 
         self._observe(deviate)
         return {
-            name: ActivationStatistics(*(torch.as_tensor(value).to(torch.float32) for value in figures))
+            name: ActivationStatistics(
+                mean=_float32(means[name]),
+                deviation=_float32(spread[name] / max(extent.count, 1)),
+                minimum=_float32(extent.low),
+                maximum=_float32(extent.high),
+                histogram=histograms.get(name),
+                clipping=self.clipping,
+            )
             for name, extent in totals.items()
-            for figures in [(means[name], spread[name] / max(extent.count, 1), extent.low, extent.high)]
         }
 
     def _averaged(self, layer: CompressibleLayer, ifmap: Tensor) -> tuple[int, ...]:
@@ -144,6 +155,10 @@ def _along_channels(layer: CompressibleLayer, ifmap: Tensor) -> tuple[int, ...]:
     return tuple(-1 if axis == channels else 1 for axis in range(ifmap.dim()))
 
 
+def _float32(value: float | Tensor) -> Tensor:
+    return torch.as_tensor(value).to(torch.float32)
+
+
 @dataclass
 class _Extent:
     """Sum, count, smallest and largest of what was added: float64 scalars, or one number a channel."""
@@ -159,6 +174,18 @@ class _Extent:
         self.count += values.numel() // max(summed.numel(), 1)
         self.low = torch.minimum(torch.as_tensor(self.low), values.amin(dim=over))
         self.high = torch.maximum(torch.as_tensor(self.high), values.amax(dim=over))
+
+    def histogram(self, values: Tensor, along: tuple[int, ...]) -> Tensor:
+        """Return how many values fall into each of equal bins between the ends, float64[(C,) HISTOGRAM_BINS]."""
+        low, high = torch.as_tensor(self.low), torch.as_tensor(self.high)
+        rows = max(low.numel(), 1)
+        per_value = HISTOGRAM_BINS / (high - low).clamp(min=1e-30)
+        row = torch.zeros((), dtype=torch.int64)
+        if low.dim():
+            low, per_value, row = low.reshape(along), per_value.reshape(along), torch.arange(rows).reshape(along)
+        bins = ((values - low) * per_value).long().clamp_(0, HISTOGRAM_BINS - 1)
+        counts = torch.bincount((bins + row * HISTOGRAM_BINS).flatten(), minlength=rows * HISTOGRAM_BINS)
+        return counts.double().reshape(*torch.as_tensor(self.low).shape, HISTOGRAM_BINS)
 
 
 def _patches(layer: CompressibleLayer, ifmap: Tensor, count: int, rng: np.random.Generator) -> Tensor:

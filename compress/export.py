@@ -15,6 +15,7 @@ from compress.data import Dataset, Split
 from compress.deployment import CompressedLayer, DeployedNetwork, deploy
 from compress.network import NetworkGraph
 from compress.policy import Policy
+from compress.quantization import Clipping
 from compress.training import accuracy_pct
 from hwsim.errors import RunError
 from hwsim.files import write_bytes
@@ -127,6 +128,8 @@ def onnx_accuracy_pct(content: bytes, split: Split, batch_size: int = 250) -> fl
     return 100.0 * right / len(split)
 
 
-def calibrated(graph: NetworkGraph, model: nn.Module, dataset: Dataset, seed: int) -> Calibration:
-    """Return the calibration that an evaluation with this seed uses."""
-    return Calibration(graph, model, dataset.calibration, seed=seed)
+def calibrated(
+    graph: NetworkGraph, model: nn.Module, dataset: Dataset, seed: int, clipping: Clipping | None = None
+) -> Calibration:
+    """Return the calibration that an evaluation with this seed and clipping uses."""
+    return Calibration(graph, model, dataset.calibration, seed=seed, clipping=clipping)

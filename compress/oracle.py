@@ -18,7 +18,7 @@ from compress.energy import EnergyMode, EnergyModel, NetworkCost
 from compress.evaluation import Evaluator, Screen
 from compress.network import NetworkGraph
 from compress.policy import DENSE_8BIT, LayerPolicy, Policy
-from compress.quantization import ActivationScales
+from compress.quantization import ActivationScales, Clipping
 from hwsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class OracleSpec:
     arithmetic: Arithmetic = Arithmetic.AUTO
     device: str = "cpu"
     activation_scales: ActivationScales = ActivationScales.TENSOR
+    activation_clipping: Clipping | None = None
     seed: int = 0
 
     def pricer(self) -> LayerPricer:
@@ -202,7 +203,10 @@ def build_oracle(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: 
     """
     spec = OracleSpec() if spec is None else spec
     validation, wider, unseen = _divided(dataset.validation, spec)
-    calibration = Calibration(graph, model, dataset.calibration, seed=spec.seed, scales=spec.activation_scales)
+    calibration = Calibration(
+        graph, model, dataset.calibration,
+        seed=spec.seed, scales=spec.activation_scales, clipping=spec.activation_clipping,
+    )  # fmt: skip
     evaluator = Evaluator(
         graph,
         model,

@@ -73,6 +73,7 @@ _RECORDED = (
     "energy",
     "metric",
     "activation_scales",
+    "activation_clipping",
 )
 
 

@@ -22,6 +22,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "joint_cost": ("energy", "size", "bitops", "mpic", "ne16"),
     "device": ("cpu", "cuda"),
     "activation_scales": ("tensor", "channel"),
+    "activation_clipping": ("mse", "laplace", "minmax"),
     "arithmetic": ("auto", "fp32", "int8", "bf16"),
 }
 
@@ -59,6 +60,7 @@ class SearchSpec:
     device: str = "cpu"
     arithmetic: str = "auto"
     activation_scales: str = "tensor"
+    activation_clipping: str = "mse"
     warm_start: str | None = None
     nsga2_objectives: str = "reward"
     joint_cost: str = "energy"

@@ -66,7 +66,7 @@ def build_task(spec: SearchSpec) -> SearchTask:
     from compress.graph import trace
     from compress.models import load_model, normalization_of
     from compress.oracle import OracleSpec, build_oracle, prove_arithmetic
-    from compress.quantization import ActivationScales
+    from compress.quantization import ActivationScales, Clipping
 
     Arithmetic(spec.arithmetic).resolved(computing_device(spec.device))  # what this machine lacks is said first
     dataset = load_data(spec.data, spec.seed, normalization=normalization_of(spec.model))
@@ -83,6 +83,7 @@ def build_task(spec: SearchSpec) -> SearchTask:
         arithmetic=Arithmetic(spec.arithmetic),
         device=spec.device,
         activation_scales=ActivationScales(spec.activation_scales),
+        activation_clipping=Clipping(spec.activation_clipping),
         screen=None if spec.screen is None else Screen(spec.screen),
         seed=spec.seed,
     )

@@ -34,6 +34,12 @@ CALLABLE_HELP = "Built-in network, or package.module:callable."
     "--activation-scales", type=click.Choice(["tensor", "channel"]), default=None, help="What shares a scale."
 )
 @click.option(
+    "--activation-clipping",
+    type=click.Choice(["mse", "laplace", "minmax"]),
+    default=None,
+    help="How activation ranges are chosen; by default as the policy says, or laplace.",
+)
+@click.option(
     "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where images are run."
 )
 @click.option(
@@ -88,6 +94,7 @@ def _measure(policy: Policy, settings: PolicySettings) -> tuple[Savings, OracleS
         arithmetic=Arithmetic(settings.get("arithmetic", "auto")),
         device=settings.get("device", "cpu"),
         activation_scales=ActivationScales(settings.get("activation_scales", "tensor")),
+        activation_clipping=settings.clipping(),
         seed=seed,
     )
     spec.arithmetic.resolved(computing_device(spec.device))

@@ -8,7 +8,7 @@ import click
 
 from hwsim.errors import InputError
 
-TAKEN = ("model", "data", "weights", "seed")
+TAKEN = ("model", "data", "weights", "activation_clipping", "seed")
 
 
 @click.command("export")
@@ -70,9 +70,8 @@ def export(
     graph = trace(network, dataset.example)
     for name, reason in graph.unsupported:
         click.echo(f"kept dense: {name} ({reason})")
-    smaller = deploy_policy(
-        graph, network, calibrated(graph, network, dataset, seed), policy, seed=seed, multiple=round_to
-    )
+    calibration = calibrated(graph, network, dataset, seed, settings.clipping())
+    smaller = deploy_policy(graph, network, calibration, policy, seed=seed, multiple=round_to)
     files = files_beside(out)
     about = {"model": model, "data": data_spec.partition(":")[0], "seed": seed, "policy": policy.as_json()["layers"]}
     report = write_export(smaller, network, files, dataset.test if check else None, about)

@@ -10,7 +10,7 @@ from compress.arithmetic import Arithmetic
 from compress.energy import EnergyMode
 from compress.policy import Policy
 from compress.problem import Metric
-from compress.quantization import ActivationScales
+from compress.quantization import ActivationScales, Clipping
 from hwsim.errors import InputError, unknown_name
 
 TRAINED_WEIGHTS = "trained_weights"
@@ -20,6 +20,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "energy": tuple(mode.value for mode in EnergyMode),
     "metric": tuple(metric.value for metric in Metric),
     "activation_scales": tuple(scales.value for scales in ActivationScales),
+    "activation_clipping": tuple(clipping.value for clipping in Clipping),
     "arithmetic": tuple(arithmetic.value for arithmetic in Arithmetic),
 }
 TEXTS = ("model", "data", "weights", "accelerator", "mac_table", "costs", *CHOICES)
@@ -60,6 +61,11 @@ class PolicySettings:
         if name in FILES and value is not None and not Path(value).is_file():
             raise InputError(f"'{self._path}' names {name} '{value}', which is no file here; give {_option(name)}")
         return value
+
+    def clipping(self) -> Clipping | None:
+        """Return how activations are clipped; None, the documented rule, where nothing says so."""
+        named = self.get("activation_clipping")
+        return None if named is None else Clipping(named)
 
     def needed(self, name: str) -> str:
         """Return a setting that must be there. Raises InputError where neither names it."""

@@ -38,6 +38,9 @@ from hwsim.errors import InputError, RunError
 @click.option("--joint-cost", help="energy (default), size, bitops, mpic or ne16: the cost that joint lowers.")
 @click.option("--warm-start", help="A finished run whose archive is measured first.")
 @click.option("--activation-scales", help="tensor (default) or channel: what shares a scale; channel has no ONNX form.")
+@click.option(
+    "--activation-clipping", help="mse (default: least squared error), laplace (the paper's) or minmax: their ranges."
+)
 @click.option("--device", help="cpu (default) or cuda: where images are run; accuracies are the same.")
 @click.option(
     "--arithmetic", help="auto (default), fp32, int8 or bf16, which is not exact: its error is measured first."

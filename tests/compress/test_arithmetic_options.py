@@ -25,8 +25,10 @@ from compress.models import load_model
 from compress.network import NetworkGraph
 from compress.oracle import OracleSpec, prove_arithmetic
 from compress.quantization import (
+    HISTOGRAM_BINS,
     ActivationScales,
     ActivationStatistics,
+    Clipping,
     activation_affine,
     fold_input_scales,
     weight_affine,
@@ -105,7 +107,9 @@ def test_scales_of_channels_have_no_onnx_form(tmp_path: Path) -> None:
     assert not (tmp_path / "m.onnx").exists()
 
 
-@pytest.mark.parametrize("option,value", [("arithmetic", "fp16"), ("activation_scales", "layer")])
+@pytest.mark.parametrize(
+    "option,value", [("arithmetic", "fp16"), ("activation_scales", "layer"), ("activation_clipping", "aciq")]
+)
 def test_an_unknown_choice_is_said(option: str, value: str) -> None:
     with pytest.raises(InputError, match=f"--{option.replace('_', '-')}: unknown"):
         SearchSpec("digits-cnn", "digits", **{option: value})  # type: ignore[arg-type]
@@ -151,6 +155,26 @@ def test_statistics_of_channels_make_up_those_of_the_tensor(name: str) -> None:
         assert float(channels.minimum.min()) == float(tensor.minimum)
         assert float(channels.maximum.max()) == float(tensor.maximum)
         assert float(channels.mean.mean()) == pytest.approx(float(tensor.mean), rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("scales", list(ActivationScales))
+def test_histograms_count_what_calibration_saw(scales: ActivationScales) -> None:
+    model = build("SqueezeExcite")
+    images = torch.randn(50, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    graph = trace(model, images[:1])
+    plain = Calibration(graph, model, images, scales=scales)
+    counted = Calibration(graph, model, images, scales=scales, clipping=Clipping.MSE)
+    for layer in graph.layers:
+        histogram = counted.ranges[layer.name].histogram
+        assert plain.ranges[layer.name].histogram is None
+        assert histogram is not None
+        assert int(histogram.sum()) == 50 * int(np.prod(layer.in_shape))
+    first = counted.ranges[graph.layers[0].name].histogram
+    assert first is not None
+    planes = images.transpose(0, 1).reshape(3, -1) if scales is ActivationScales.CHANNEL else images.reshape(1, -1)
+    for counts, values in zip(first.reshape(len(planes), -1), planes, strict=True):
+        expected = torch.histc(values, HISTOGRAM_BINS, float(values.min()), float(values.max()))
+        assert int((counts - expected).abs().sum()) <= 0.01 * values.numel()  # values on an edge may fall either way
 
 
 def test_few_bits_lose_less_where_each_channel_has_its_scale() -> None:

@@ -57,7 +57,7 @@ def test_figures_without_an_option_are_those_with_all(tmp_path: Path) -> None:
         assert part in said
     options = ["--model", "digits-cnn", "--data", "digits", "--weights", str(weights), "--accelerator", tile(tmp_path)]
     options += ["--costs", "eyeriss-normalized", "--energy", "paper", "--metric", "latency", "--seed", "4"]
-    options += ["--activation-scales", "tensor"]
+    options += ["--activation-scales", "tensor", "--activation-clipping", "mse"]
     asked, said = evaluate(write(tmp_path, SearchSpec("digits-cnn", "digits")), *options)
     assert "from " not in said
     for name in ("float", "baseline", "compressed", "layers"):
