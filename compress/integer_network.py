@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from compress.kernels.codes import encode_pixels, finish_pixels
+from compress.kernels.codes import encode_pixels, finish_pixels, window_sums
 from compress.quantization import Affine
 
 EXACT_FLOAT32 = 2**24
@@ -151,7 +151,9 @@ class IntegerLayer:
         )  # fmt: skip
         if packed.shift is None:
             return self._finished(sums)
-        covered = F.conv2d(pixel_sums, packed.box, None, window.stride, window.padding, window.dilation)
+        covered = torch.empty((len(sums), *sums.shape[2:]))
+        kernel = (self.weight_levels.shape[2], self.weight_levels.shape[3])
+        window_sums(pixel_sums.numpy(), kernel, window.stride, window.padding, window.dilation, covered.numpy())
         return self._finished(sums, covered, packed.shift)
 
     def _finished(self, sums: Tensor, covered: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
@@ -181,7 +183,6 @@ class _Int8Weights:
     no_zero_points: Tensor
     ones: Tensor  # float32[M]: the sums are wanted as they are
     shift: Tensor | None
-    box: Tensor
 
 
 def _pack(layer: IntegerLayer) -> _Int8Weights:
@@ -196,12 +197,11 @@ def _pack(layer: IntegerLayer) -> _Int8Weights:
         weight, ones, 1.0, zero_point, window.stride, window.padding, window.dilation, window.groups,
         None,
     )  # fmt: skip
-    box = torch.ones((1, 1, *levels.shape[2:]))
-    return _Int8Weights(packed, zero_point, no_zero_points, ones, shift if bool(shift.any()) else None, box)
+    return _Int8Weights(packed, zero_point, no_zero_points, ones, shift if bool(shift.any()) else None)
 
 
 def encode(ifmap: Tensor, mapping: Affine) -> tuple[Tensor, Tensor]:
-    """Return the codes uint8[N, C, H, W], channels last, and each pixel's sum of levels float32[N, 1, H, W]."""
+    """Return the codes uint8[N, C, H, W], channels last, and each pixel's sum of levels float32[N, H, W]."""
     images, channels, height, width = ifmap.shape
     pixels = ifmap.permute(0, 2, 3, 1).contiguous().reshape(-1, channels)
     codes = torch.empty(pixels.shape, dtype=torch.uint8)
@@ -209,7 +209,7 @@ def encode(ifmap: Tensor, mapping: Affine) -> tuple[Tensor, Tensor]:
     inverse, zero = np.float32(float(mapping.inverse_scale)), np.float32(int(mapping.zero_point))
     encode_pixels(pixels.numpy(), inverse, zero, np.float32(mapping.largest_code), codes.numpy(), sums.numpy())
     planes = codes.reshape(images, height, width, channels).permute(0, 3, 1, 2)
-    return planes, sums.reshape(images, 1, height, width)
+    return planes, sums.reshape(images, height, width)
 
 
 def reference_accumulators(layer: IntegerLayer, ifmap: Tensor) -> Tensor:

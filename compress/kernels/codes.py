@@ -39,6 +39,40 @@ def encode_pixels(
 
 
 @njit(cache=True, nogil=True)
+def window_sums(
+    sums: npt.NDArray[np.float32],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
+    covered: npt.NDArray[np.float32],
+) -> None:
+    """Add up what lies under each window: a convolution with ones.
+
+    `sums`: float32[N, H, W], whole numbers; `kernel`, `stride`, `padding`, `dilation`: (vertical, horizontal). Writes
+    `covered`: float32[N, E, F]; beyond the plane there are zeros.
+    """
+    images, height, width = sums.shape
+    rows, columns = covered.shape[1:]
+    line = np.empty(width, dtype=np.float32)
+    for image in range(images):
+        for row in range(rows):
+            line[:] = 0.0
+            for step in range(kernel[0]):
+                source = row * stride[0] - padding[0] + step * dilation[0]
+                if 0 <= source < height:
+                    for column in range(width):
+                        line[column] += sums[image, source, column]
+            for column in range(columns):
+                total = np.float32(0.0)
+                for step in range(kernel[1]):
+                    source = column * stride[1] - padding[1] + step * dilation[1]
+                    if 0 <= source < width:
+                        total += line[source]
+                covered[image, row, column] = total
+
+
+@njit(cache=True, nogil=True)
 def finish_pixels(
     sums: npt.NDArray[np.float32],
     covered: npt.NDArray[np.float32],

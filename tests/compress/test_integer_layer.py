@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compress.integer_network import IntegerLayer, Window, encode, int8_is_exact, reference_accumulators
-from compress.kernels.codes import finish_pixels
+from compress.kernels.codes import finish_pixels, window_sums
 from compress.quantization import ActivationStatistics, Affine, activation_affine, weight_affine
 from tests.reference.quantized_convolution import convolve_codes, encode_pixels_loop, finish_pixels_loop
 
@@ -126,6 +126,20 @@ def test_encoding_equals_its_loop(bits: int, zero: int) -> None:
     assert np.array_equal(codes.permute(0, 2, 3, 1).reshape(-1, 5).numpy(), expected_codes)
     assert np.array_equal(sums.flatten().numpy(), expected_sums)
     assert torch.equal(codes.to(torch.int32), mapping.codes(ifmap))
+
+
+@pytest.mark.parametrize("kernel", [(3, 3), (2, 3), (1, 1), (5, 2)])
+@pytest.mark.parametrize(
+    "window",
+    [Window(), Window(padding=(1, 1)), Window((2, 3), (4, 0), (1, 2)), Window((3, 1), (2, 5), (2, 1))],
+    ids=["plain", "padded", "far padded", "dilated"],
+)
+def test_sums_under_windows_equal_a_loop(kernel: tuple[int, int], window: Window) -> None:
+    plane = np.random.default_rng(1).integers(-(2**16), 2**16, (2, 1, 9, 7)).astype(np.int32)
+    expected = convolve_codes(plane, 0, np.ones((1, 1, *kernel), dtype=np.int64), window)[:, 0]
+    covered = np.full(expected.shape, np.nan, dtype=np.float32)
+    window_sums(plane[:, 0].astype(np.float32), kernel, window.stride, window.padding, window.dilation, covered)
+    assert np.array_equal(covered, expected)
 
 
 @pytest.mark.parametrize("shifted", [False, True])
