@@ -1,4 +1,4 @@
-"""Small changes to one layer's policy: the steps of a local search."""
+"""Small changes to one layer's policy, or to every layer's alike: the steps of a local search."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from compress.action import ActionSpec
 from compress.policy import DENSE_8BIT, NO_PRUNER, LayerPolicy
 from compress.pruning import Granularity, pruner
+
+EVERY_LAYER = -1
+"""In place of a layer's index: the edit is made in each layer that takes it."""
 
 FIRST_FINE, FIRST_COARSE = 0.4, 0.15
 """The sparsity that a layer not yet pruned starts with, of single weights and of filters or channels."""
@@ -56,6 +59,12 @@ def _first_sparsity(name: str) -> float:
     return FIRST_FINE if pruner(name).granularity is Granularity.FINE else FIRST_COARSE
 
 
+def harder_everywhere(actions: ActionSpec) -> tuple[Edit, ...]:
+    """Return the edits that compress all layers at once: one evaluation moves as far as many of single layers do."""
+    steps = (Edit(bits=-1), Edit(sparsity=0.1), Edit(sparsity=0.05))
+    return (*steps, *(Edit(pruner=name, sparsity=0.25 * _first_sparsity(name)) for name in actions.pruners))
+
+
 def softer() -> tuple[Edit, ...]:
     """Return the edits that relieve a layer."""
     return Edit(bits=1), Edit(bits=2), Edit(sparsity=-0.05), Edit(sparsity=-0.1), Edit(sparsity=-1.0)
@@ -64,10 +73,11 @@ def softer() -> tuple[Edit, ...]:
 def edited(
     choices: tuple[LayerPolicy, ...], index: int, edit: Edit, depth: int, actions: ActionSpec
 ) -> tuple[LayerPolicy, ...] | None:
-    """Return a network's choices with one layer edited; None where the edit does not apply."""
+    """Return a network's choices with one layer edited, or all that take it; None where the edit does not apply."""
     full = [*choices, *[DENSE_8BIT] * (depth - len(choices))]
-    changed = edit.apply(full[index], actions)
-    if changed is None:
-        return None
-    full[index] = changed
-    return tuple(full)
+    changed = False
+    for place in range(depth) if index == EVERY_LAYER else (index,):
+        layer = edit.apply(full[place], actions)
+        if layer is not None:
+            full[place], changed = layer, True
+    return tuple(full) if changed else None

@@ -1,6 +1,7 @@
 """Local refinement: from the best policy so far, the edits that save most for the accuracy they cost, one by one.
 
-It follows the agent's search and uses the same oracle. Each edit's effect is measured where it counts (lazily: an old
+It follows the agent's search and uses the same oracle. Edits of every layer at once come first, then those of single
+layers. Each edit's effect is measured where it counts (lazily: an old
 effect is trusted until its edit comes out on top, then it is measured again and taken if it still leads). What leads on
 one sample of images is what that sample flatters, so where there is a wider sample an edit is checked on it as well
 before it is taken. Once nothing fits into the accuracy budget any more, edits are traded: one layer compressed
@@ -11,6 +12,7 @@ Source: the lazy greedy rule of Minoux, "Accelerated greedy algorithms for maxim
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,7 +20,7 @@ import numpy as np
 
 from compress.agents.exploration import generator_state, restore_generator
 from compress.archive import Archive, candidate_from, candidate_state
-from compress.edits import edited, harder, softer
+from compress.edits import EVERY_LAYER, Edit, edited, harder, harder_everywhere, softer
 from compress.method import EpisodeOutcome, SearchBudget
 from compress.policy import LayerPolicy
 from compress.problem import Candidate, SearchProblem
@@ -36,6 +38,8 @@ class RefinementSpec:
     """What a point of accuracy is worth in a trade."""
     penalty: float = 0.25
     """What a point of accuracy beyond the budget costs on top."""
+    everywhere_share: float = 0.5
+    """Share of the accuracy budget up to which edits of every layer are taken before single layers are looked at."""
     relief_share: float = 0.8
     """Share of the trades that relieve a second layer."""
     draws: int = 50
@@ -65,7 +69,7 @@ class _Standing:
 
 
 Key = tuple[int, int]
-"""A layer's index and an edit's."""
+"""A layer's index, or EVERY_LAYER, and an edit's."""
 
 
 class Refinement:
@@ -86,6 +90,7 @@ class Refinement:
         # half of the budget at most goes into knowing every layer's first effects
         affordable = max(budget.evaluations // (2 * problem.depth), 3)
         self._edits, self._relief = harder(problem.actions)[:affordable], softer()
+        self._everywhere = harder_everywhere(problem.actions)
         self._resolution = 100.0 / problem.budget.images  # one answer: losses below it cannot be seen
         self._current: _Standing | None = None
         self._overspent = 0
@@ -166,18 +171,27 @@ class Refinement:
     def _leading_edit(self, current: _Standing) -> Key | None:
         """Return the edit to measure or to check next, having taken those that lead and were checked.
 
-        Edits never measured come first, front to back; None where no edit fits into the accuracy budget.
+        Edits never measured come first, those of every layer and then front to back; None where no edit fits into the
+        accuracy budget.
         """
+        places: tuple[int, ...] = (EVERY_LAYER,)
         while True:
-            unknown = self._unknown_edit(current)
+            unknown = self._unknown_edit(current, places)
             if unknown is not None:
                 return unknown
-            room = self._problem.budget.target_pct - current.checked.loss_pct
+            share = self.spec.everywhere_share if places == (EVERY_LAYER,) else 1.0
+            room = share * self._problem.budget.target_pct - current.checked.loss_pct
             fitting = {
                 key: effect
                 for key, effect in self._effects.items()
-                if key not in self._useless and effect.saving >= self.spec.least_saving and effect.loss_pct <= room
+                if key[0] in places
+                and key not in self._useless
+                and effect.saving >= self.spec.least_saving
+                and effect.loss_pct <= room
             }
+            if not fitting and places == (EVERY_LAYER,):
+                places = (EVERY_LAYER, *range(self._problem.depth))
+                continue
             if not fitting:
                 return None
             key = max(fitting, key=lambda key: self._rate(fitting[key]))
@@ -192,10 +206,10 @@ class Refinement:
     def _rate(self, effect: _Effect) -> float:
         return effect.saving / (max(effect.loss_pct, 0.0) + self._resolution)
 
-    def _unknown_edit(self, current: _Standing) -> Key | None:
+    def _unknown_edit(self, current: _Standing, places: Sequence[int]) -> Key | None:
         """Return the first edit that applies, saves and was never measured; those that do not are set aside."""
-        for layer in range(self._problem.depth):
-            for number in range(len(self._edits)):
+        for layer in places:
+            for number in range(len(self._edits_of(layer))):
                 key = (layer, number)
                 if key in self._effects or key in self._useless:
                     continue
@@ -209,15 +223,19 @@ class Refinement:
         return None
 
     def _edited(self, current: _Standing, key: Key) -> tuple[LayerPolicy, ...] | None:
-        edit, depth = self._edits[key[1]], self._problem.depth
+        edit, depth = self._edits_of(key[0])[key[1]], self._problem.depth
         return edited(current.checked.choices, key[0], edit, depth, self._problem.actions)
+
+    def _edits_of(self, layer: int) -> tuple[Edit, ...]:
+        return self._everywhere if layer == EVERY_LAYER else self._edits
 
     def _move_to(self, standing: _Standing, *layers: int) -> _Standing:
         """Make a policy the current one: effects become estimates, edits of changed layers are open again."""
         self._current = standing
         for effect in self._effects.values():
             effect.sampled = effect.checked = None
-        self._useless = {key for key in self._useless if key[0] not in layers}
+        everywhere = EVERY_LAYER in layers
+        self._useless = {key for key in self._useless if not everywhere and key[0] not in (*layers, EVERY_LAYER)}
         return standing
 
     # -- trades ------------------------------------------------------------------------------------------------
@@ -244,7 +262,7 @@ class Refinement:
         for _ in range(self.spec.draws):
             if keys and rng.random() < 0.8:
                 index, number = keys[int(rng.choice(len(keys), p=rates / rates.sum()))]
-                edit = self._edits[number]
+                edit = self._edits_of(index)[number]
             else:
                 index, edit = int(rng.integers(depth)), self._edits[int(rng.integers(len(self._edits)))]
             drawn = edited(current.choices, index, edit, depth, actions)

@@ -36,13 +36,12 @@ def build_method(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> Se
 def _composite(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:
     from dataclasses import replace
 
-    from compress.agents.composite import PAPER_EPISODES, CompositeAgent, CompositeSpec
+    from compress.agents.composite import CompositeAgent, CompositeSpec
     from compress.environment import RewardMode
 
     settings = replace(CompositeSpec(), mode=RewardMode(spec.reward_mode))
-    # a short search has too few updates for the paper's slow critic; AMC's and HAQ's order learns from fewer
-    swapped = spec.rates == "amc" or (spec.rates == "auto" and budget.episodes < PAPER_EPISODES)
-    if swapped:
+    # an actor ten times as fast as its critic runs into a corner before the critic knows one from another
+    if spec.rates != "paper":
         settings = replace(settings, ddpg=replace(settings.ddpg, actor_rate=1e-4, critic_rate=1e-3))
     settings = settings.scaled(budget.episodes)
     return CompositeAgent(task.problem, budget, settings, spec.seed)

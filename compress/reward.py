@@ -32,13 +32,16 @@ def reward_formula(
     """Return the reward of accuracy losses and energy gains (percent, broadcast together).
 
     With g the gain as a fraction and tau = 1.5 * max_loss_pct (of at least half a point):
-    below 10 % loss, g * exp(-max(loss, 0) / tau); from 10 % on, 0.1 * g - 0.1 - 0.9 * (loss - 10) / 90;
+    below 10 % loss, g * exp(-max(loss, 0) / tau); from 10 % on, 0.01 * g - 0.1 - 0.1 * (loss - 10) / 90;
     and -0.05 where both gain and loss are below 5 % (nothing was risked and nothing won).
+
+    What is refused slopes gently: an agent adds up the rewards of an episode's steps, and a deep fall (to -1 at first)
+    took up all that its critic could tell apart, so that it learned to leave every layer alone.
     """
     loss, gain = np.broadcast_arrays(np.asarray(loss_pct, float), np.asarray(gain_pct, float))
     fraction = np.clip(gain, 0.0, 100.0) / 100.0
     favoured = fraction * np.exp(-np.maximum(loss, 0.0) / (1.5 * max(max_loss_pct, 0.5)))
-    refused = 0.1 * fraction - 0.1 - 0.9 * (loss - TOLERABLE_LOSS_PCT) / (100.0 - TOLERABLE_LOSS_PCT)
+    refused = 0.01 * fraction - 0.1 - 0.1 * (loss - TOLERABLE_LOSS_PCT) / (100.0 - TOLERABLE_LOSS_PCT)
     reward = np.where(loss < TOLERABLE_LOSS_PCT, favoured, refused)
     return np.asarray(np.where((loss < SMALL_PCT) & (gain < SMALL_PCT), -0.05, reward))
 

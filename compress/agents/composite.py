@@ -21,6 +21,9 @@ from compress.problem import Candidate, SearchProblem
 
 PAPER_EPISODES = 1100
 PAPER_WARMUP = 100
+MILD_START = (0.12, 0.88)
+"""Ratio and precision that the actor begins with (reading): from the middle of both no deep network survives, and a
+critic that has seen ruins only has nothing to teach."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class CompositeSpec:
     """Episodes of random actions before DDPG learns."""
     mode: RewardMode = RewardMode.STEP
     """When rewards are paid."""
-    ddpg: DDPGSpec = field(default_factory=DDPGSpec)
+    ddpg: DDPGSpec = field(default_factory=lambda: DDPGSpec(start=MILD_START, saturation_penalty=0.01))
     rainbow: RainbowSpec = field(default_factory=RainbowSpec)
     monitor: MonitorSpec = field(default_factory=MonitorSpec)
 
@@ -94,13 +97,14 @@ class CompositeAgent:
         """Compress the network once, learning after each layer, and return what was measured on the way."""
         warming = episode < self.spec.warmup_episodes
         unlocked = self.monitor.unlocked
+        # the episode's share of all noise (reading): with full noise in every layer no deep network survives
         hardness = float(self._rng.random())
         self.env.episode = episode
         state, _ = self.env.reset()
         total, candidates, done = 0.0, list[Candidate](), False
         losses = {"critic_loss": 0.0, "rainbow_loss": 0.0}
         while not done:
-            action = self._warmup_action(hardness) if warming else self.ddpg.act(state, self._sigma)
+            action = self._warmup_action(hardness) if warming else self.ddpg.act(state, hardness * self._sigma)
             pruner = self._choose_pruner(state)
             following, reward, done, _, info = self.env.compress(float(action[0]), float(action[1]), pruner)
             self.ddpg.replay.add(state=state, action=action, reward=reward, next_state=following, done=float(done))

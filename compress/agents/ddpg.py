@@ -49,24 +49,35 @@ class DDPGSpec:
     """Factor on sigma after each episode that follows the warm-up."""
     updates_per_step: int = 1
     """Gradient updates after each layer's action."""
+    start: tuple[float, ...] = ()
+    """The action in (0, 1) that the actor begins with in every state; the middle where empty."""
+    saturation_penalty: float = 0.0
+    """What the actor pays for each squared logit of its actions: at the ends of the sigmoid nothing is learned."""
 
 
 class Actor(nn.Module):
     """State to action; `features` is the last hidden layer, which Rainbow reads."""
 
-    def __init__(self, state_size: int, action_size: int, hidden: int) -> None:
+    def __init__(self, state_size: int, action_size: int, spec: DDPGSpec) -> None:
         super().__init__()
-        self.body = _hidden_layers(state_size, hidden)
-        self.head = nn.Linear(hidden, action_size)
+        self.body = _hidden_layers(state_size, spec.hidden)
+        self.head = nn.Linear(spec.hidden, action_size)
         _small_start(self.head)
+        if spec.start:
+            with torch.no_grad():
+                self.head.bias.copy_(torch.tensor(spec.start).logit())
 
     def features(self, state: torch.Tensor) -> torch.Tensor:
         """Return float32[batch, hidden]."""
         return self.body(state)  # type: ignore[no-any-return]
 
+    def logits(self, state: torch.Tensor) -> torch.Tensor:
+        """Return float32[batch, action_size]: actions before the sigmoid."""
+        return self.head(self.body(state))  # type: ignore[no-any-return]
+
     def forward(self, state: torch.Tensor) -> torch.Tensor:
         """Return actions float32[batch, action_size] in (0, 1)."""
-        return torch.sigmoid(self.head(self.body(state)))
+        return torch.sigmoid(self.logits(state))
 
 
 class Critic(nn.Module):
@@ -110,7 +121,7 @@ class DDPG:
         self.rng = rng
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(torch_seed)
-            self.actor = Actor(state_size, action_size, spec.hidden)
+            self.actor = Actor(state_size, action_size, spec)
             self.critic = Critic(state_size, action_size, spec.hidden)
         self.target_actor = deepcopy(self.actor).requires_grad_(False)
         self.target_critic = deepcopy(self.critic).requires_grad_(False)
@@ -156,7 +167,8 @@ class DDPG:
     def _update_actor(self, state: torch.Tensor) -> None:
         for parameter in self.critic.parameters():  # only the actor learns from this loss
             parameter.requires_grad_(False)
-        loss = -self.critic(state, self.actor(state)).mean()
+        logits = self.actor.logits(state)
+        loss = self.spec.saturation_penalty * logits.square().mean() - self.critic(state, logits.sigmoid()).mean()
         check_finite(float(loss.detach()), "DDPG's actor")
         _descend(self._actor_optimizer, loss)
         for parameter in self.critic.parameters():

@@ -118,6 +118,24 @@ def test_a_wrong_sweep_is_one_line(tmp_path: Path, edit: tuple[str, str], says: 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
+def test_a_sweep_on_ray_gives_what_a_local_one_gives(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    config = tmp_path / "s.toml"
+    config.write_text(
+        '[search]\nmodel = "digits-cnn"\ndata = "digits"\nepisodes = 1\nsubset = 0.2\n'
+        '[grid]\nmethod = ["random", "uniform"]\n'
+    )
+    found = {}
+    for backend in ("local", "ray"):
+        out = tmp_path / backend
+        result = CliRunner().invoke(main, ["sweep", str(config), "--out", str(out), "--backend", backend])
+        assert result.exit_code == 0, result.output
+        found[backend] = [file.read_bytes() for file in sorted(out.glob("*/policy.json"))]
+    assert len(found["ray"]) == 2
+    assert found["ray"] == found["local"]
+
+
 def test_ray_is_optional_and_says_so(tmp_path: Path) -> None:
     pytest.importorskip("compress.sweep")
     try:
