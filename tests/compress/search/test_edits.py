@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from compress.action import ActionSpec
-from compress.edits import FIRST_COARSE, FIRST_FINE, Edit, edited, harder, softer
+from compress.edits import EVERY_LAYER, FIRST_COARSE, FIRST_FINE, Edit, edited, harder, harder_everywhere, softer
 from compress.policy import DENSE_8BIT, LayerPolicy
 from compress.pruning import SEARCH_PRUNERS
 
@@ -57,3 +57,15 @@ def test_choices_are_filled_up_with_dense_layers(known: tuple[LayerPolicy, ...])
     choices = edited(known, 2, Edit(bits=-1), 3, ACTIONS)
     assert choices == ((known or (DENSE_8BIT,))[0], DENSE_8BIT, LayerPolicy(bits=7))
     assert edited(known, 2, Edit(bits=1), 3, ACTIONS) is None
+
+
+@given(st.lists(LAYERS, min_size=1, max_size=4).map(tuple), st.sampled_from(harder_everywhere(ACTIONS)))
+def test_an_edit_of_every_layer_is_that_edit_in_each_that_takes_it(
+    choices: tuple[LayerPolicy, ...], edit: Edit
+) -> None:
+    changed = edited(choices, EVERY_LAYER, edit, len(choices), ACTIONS)
+    alone = [edit.apply(layer, ACTIONS) for layer in choices]
+    if changed is None:
+        assert alone == [None] * len(choices)
+    else:
+        assert changed == tuple(new or old for new, old in zip(alone, choices, strict=True))

@@ -1,6 +1,7 @@
 """DDPG, Rainbow and the monitor on tiny problems whose best answer is known."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -41,6 +42,25 @@ def test_ddpg_finds_the_best_action_of_each_state() -> None:
     _train_ddpg(learner, 250, best)
     for step in range(2):
         np.testing.assert_allclose(learner.act(_state(step)), best[step], atol=0.1)
+
+
+def test_an_actor_begins_where_its_spec_says() -> None:
+    learner = DDPG(2, 2, DDPGSpec(hidden=16, start=(0.12, 0.88)), 0, np.random.default_rng(0))
+    for step in range(2):
+        np.testing.assert_allclose(learner.act(_state(step)), [0.12, 0.88], atol=0.01)
+    middle = DDPG(2, 2, DDPGSpec(hidden=16), 0, np.random.default_rng(0))
+    np.testing.assert_allclose(middle.act(_state(0)), [0.5, 0.5], atol=0.01)
+
+
+def test_the_saturation_penalty_keeps_an_actor_off_the_ends() -> None:
+    """The best actions are corners: without the penalty the sigmoid runs into its ends, where gradients vanish."""
+    best = np.array([[0.0, 1.0], [1.0, 0.0]])
+    reached = {}
+    for penalty in (0.0, 0.05):
+        learner = DDPG(2, 2, replace(SMALL, saturation_penalty=penalty), 0, np.random.default_rng(0))
+        _train_ddpg(learner, 150, best)
+        reached[penalty] = np.abs(np.array([learner.act(_state(step)) for step in range(2)]) - best).mean()
+    assert 1.5 * reached[0.0] < reached[0.05] < 0.3
 
 
 def test_ddpg_targets_follow_by_tau() -> None:

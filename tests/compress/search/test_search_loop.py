@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -312,6 +313,19 @@ def test_the_composite_method_learns_and_beats_random_search_at_equal_evaluation
     ours, theirs = loop.progress.phase_best[-1], control.progress.phase_best[-1]
     assert ours is not None and theirs is not None
     assert ours.cost < theirs.cost
+
+
+def test_a_deep_network_is_not_led_into_ruin(toy_oracle) -> None:
+    """Sixteen layers, of which a few too far ruin all: the agent's last episodes lose less than its warm-up's."""
+    problem = SearchProblem(toy_oracle(16), load_reward(), AccuracyBudget(2.0, 100_000))
+    spec = replace(CompositeSpec(), rainbow=RainbowSpec(hidden=32, batch=32, rate=1e-3))
+    spec = replace(spec, ddpg=replace(spec.ddpg, hidden=64, batch=32, actor_rate=1e-4, critic_rate=1e-3)).scaled(80)
+    loop = SearchLoop(problem, [Phase(CompositeAgent(problem, SearchBudget(80, 16), spec, 0), 80)], Archive())
+    loop.run(_ignore)
+    losses = [row["accuracy_loss_pct"] for row in loop.progress.rows]
+    gains = [row["gain_pct"] for row in loop.progress.rows]
+    assert np.mean(losses[-8:]) < 10.0 < np.mean(losses[:8])
+    assert np.mean(gains[-8:]) > 15.0
 
 
 def test_the_paper_budget_leaves_the_paper_settings() -> None:
