@@ -41,7 +41,7 @@ def _composite(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> Sear
 
     settings = replace(CompositeSpec(), mode=RewardMode(spec.reward_mode))
     # an actor ten times as fast as its critic runs into a corner before the critic knows one from another
-    if spec.rates != "paper":
+    if spec.rates == "amc":
         settings = replace(settings, ddpg=replace(settings.ddpg, actor_rate=1e-4, critic_rate=1e-3))
     settings = settings.scaled(budget.episodes)
     return CompositeAgent(task.problem, budget, settings, spec.seed)

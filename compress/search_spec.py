@@ -17,7 +17,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "energy": ("simulated", "paper"),
     "metric": tuple(metric.value for metric in Metric),
     "reward_mode": tuple(mode.value for mode in RewardMode),
-    "rates": ("auto", "paper", "amc"),
+    "rates": ("amc", "paper"),
     "nsga2_objectives": ("reward", "two"),
     "joint_cost": ("energy", "size", "bitops", "mpic", "ne16"),
     "device": ("cpu", "cuda"),
@@ -50,7 +50,7 @@ class SearchSpec:
     max_loss: float = 2.0
     reward: str | None = None
     reward_mode: str = RewardMode.STEP.value
-    rates: str = "auto"
+    rates: str = "amc"
     min_bits: int = 2
     max_sparsity: float = 0.9
     pruners: tuple[str, ...] = ()
