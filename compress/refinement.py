@@ -1,11 +1,11 @@
 """Local refinement: from the best policy so far, the edits that save most for the accuracy they cost, one by one.
 
-It follows the agent's search and uses the same oracle. Edits of every layer at once come first, then those of single
-layers. Each edit's effect is measured where it counts (lazily: an old
-effect is trusted until its edit comes out on top, then it is measured again and taken if it still leads). What leads on
-one sample of images is what that sample flatters, so where there is a wider sample an edit is checked on it as well
-before it is taken. Once nothing fits into the accuracy budget any more, edits are traded: one layer compressed
-further, another relieved.
+It follows the agent's search and uses the same oracle. Besides what the search found it may start from policies that
+need no search: uniform precisions, and whatever the caller adds. Edits of every layer at once come first, then those
+of single layers. Each edit's effect is measured where it counts (lazily: an old effect is trusted until its edit comes
+out on top, then it is measured again and taken if it still leads). What leads on one sample of images is what that
+sample flatters, so where there is a wider sample an edit is checked on it as well before it is taken. Once nothing
+fits into the accuracy budget any more, edits are traded: one layer compressed further, another relieved.
 
 Source: the lazy greedy rule of Minoux, "Accelerated greedy algorithms for maximizing submodular set functions", 1978.
 """
@@ -34,6 +34,8 @@ class RefinementSpec:
     """An edit that lowers the cost by less is not tried."""
     start_rate: float = 0.2
     """What a point of accuracy is worth when the start is chosen: a policy that pays more for its saving is left."""
+    start_checks: int = 3
+    """How many of the best starts are checked on the wider sample before one is taken."""
     trade_rate: float = 0.03
     """What a point of accuracy is worth in a trade."""
     penalty: float = 0.25
@@ -75,15 +77,21 @@ Key = tuple[int, int]
 class Refinement:
     """A greedy descent and then trades, driven like a search method of L evaluations an episode.
 
-    It starts from the archive's best policy or the dense network, whichever stands better; the uniform precisions are
-    measured first, so that it never starts from worse than those.
+    It starts from the dense network, the archive's policies, uniform precisions or `starts` (the mildest first),
+    whichever stands best.
     """
 
     name = "refinement"
     needs_training_data = False
 
     def __init__(
-        self, problem: SearchProblem, archive: Archive, budget: SearchBudget, spec: RefinementSpec, seed: int
+        self,
+        problem: SearchProblem,
+        archive: Archive,
+        budget: SearchBudget,
+        spec: RefinementSpec,
+        seed: int,
+        starts: Sequence[tuple[LayerPolicy, ...]] = (),
     ) -> None:
         self._problem, self._archive, self._budget, self.spec = problem, archive, budget, spec
         self._rng = np.random.default_rng(seed)
@@ -94,11 +102,12 @@ class Refinement:
         self._resolution = 100.0 / problem.budget.images  # one answer: losses below it cannot be seen
         self._current: _Standing | None = None
         self._overspent = 0
-        self._pending: list[tuple[LayerPolicy, ...]] = []
+        bits = range(problem.actions.max_bits - 1, problem.actions.min_bits - 1, -1)
+        uniform = [(LayerPolicy(bits=b),) * problem.depth for b in bits]
+        self._pending: list[tuple[LayerPolicy, ...]] = [*uniform, *starts]
         self._starts: list[Candidate] = []
         self._effects: dict[Key, _Effect] = {}
         self._useless: set[Key] = set()
-        self._started = False
 
     def hyperparameters(self) -> dict[str, Any]:
         """Return every setting as it was used."""
@@ -111,10 +120,6 @@ class Refinement:
 
     def run_episode(self, episode: int) -> EpisodeOutcome:
         """Measure as many policies as the budget gives an episode."""
-        if not self._started:
-            self._started = True
-            bits = range(self._problem.actions.max_bits - 1, self._problem.actions.min_bits - 1, -1)
-            self._pending = [(LayerPolicy(bits=b),) * self._problem.depth for b in bits]
         oracle, candidates = self._problem.oracle, list[Candidate]()
         end = oracle.evaluations + self._budget.evaluations_per_episode - self._overspent
         while oracle.evaluations < end:
@@ -128,8 +133,7 @@ class Refinement:
         """Measure once or check once; return what is worth archiving: what was checked, where there is a wider
         sample, because what is measured on the sample alone looks better than it is."""
         if self._pending:
-            self._starts.append(self._problem.measure(self._pending.pop(0), episode))
-            return self._unless_wider(self._starts[-1])
+            return self._measure_start(self._pending.pop(0), episode)
         if self._current is None and self._problem.wider:
             return [self._standing(episode).checked]
         key = self._leading_edit(self._standing(episode))
@@ -149,6 +153,13 @@ class Refinement:
         self._effects[key] = _Effect(saving, loss_pct, sampled, None if self._problem.wider else sampled)
         return self._unless_wider(sampled)
 
+    def _measure_start(self, choices: tuple[LayerPolicy, ...], episode: int) -> list[Candidate]:
+        """Measure a start, and drop those that are harder in every layer where it is ruined already."""
+        self._starts.append(self._problem.measure(choices, episode))
+        if self._starts[-1].loss_pct > self._problem.budget.max_loss_pct:
+            self._pending = [other for other in self._pending if not _harder_throughout(other, choices)]
+        return self._unless_wider(self._starts[-1])
+
     def _unless_wider(self, sampled: Candidate) -> list[Candidate]:
         return [] if self._problem.wider else [sampled]
 
@@ -159,8 +170,13 @@ class Refinement:
             target, rate = self._problem.budget.target_pct, self.spec.start_rate
             known = [*self._archive.front(), *self._starts]
             starts = [dense, *(start for start in known if start.loss_pct <= target)]
-            best = min(starts, key=lambda start: start.cost + rate * max(start.loss_pct, 0.0))
-            self._current = self._checked(best, episode)
+
+            def standing(start: Candidate) -> float:
+                return start.cost + rate * max(start.loss_pct, 0.0)
+
+            shortlist = sorted(starts, key=standing)[: self.spec.start_checks if self._problem.wider else 1]
+            checked = [self._checked(start, episode) for start in shortlist]
+            self._current = min(checked, key=lambda start: standing(start.checked))
         return self._current
 
     def _checked(self, sampled: Candidate, episode: int) -> _Standing:
@@ -171,16 +187,25 @@ class Refinement:
     def _leading_edit(self, current: _Standing) -> Key | None:
         """Return the edit to measure or to check next, having taken those that lead and were checked.
 
-        Edits never measured come first, those of every layer and then front to back; None where no edit fits into the
-        accuracy budget.
+        Edits of every layer come first; None where no edit fits into the accuracy budget.
         """
-        places: tuple[int, ...] = (EVERY_LAYER,)
+        layers = range(self._problem.depth)
+        for places, share in (((EVERY_LAYER,), self.spec.everywhere_share), ((EVERY_LAYER, *layers), 1.0)):
+            key, current = self._leading_among(places, share * self._problem.budget.target_pct, current)
+            if key is not None:
+                return key
+        return None
+
+    def _leading_among(
+        self, places: Sequence[int], allowed_pct: float, current: _Standing
+    ) -> tuple[Key | None, _Standing]:
+        """Return the same among some layers' edits and within some points of loss, and what the current policy is
+        then; edits never measured come before all others."""
         while True:
             unknown = self._unknown_edit(current, places)
             if unknown is not None:
-                return unknown
-            share = self.spec.everywhere_share if places == (EVERY_LAYER,) else 1.0
-            room = share * self._problem.budget.target_pct - current.checked.loss_pct
+                return unknown, current
+            room = allowed_pct - current.checked.loss_pct
             fitting = {
                 key: effect
                 for key, effect in self._effects.items()
@@ -189,17 +214,14 @@ class Refinement:
                 and effect.saving >= self.spec.least_saving
                 and effect.loss_pct <= room
             }
-            if not fitting and places == (EVERY_LAYER,):
-                places = (EVERY_LAYER, *range(self._problem.depth))
-                continue
             if not fitting:
-                return None
+                return None, current
             key = max(fitting, key=lambda key: self._rate(fitting[key]))
             effect = fitting[key]
             if effect.sampled is not None and effect.checked is not None:
                 current = self._move_to(_Standing(effect.sampled, effect.checked), key[0])
             elif effect.sampled is not None or self._edited(current, key) is not None:
-                return key
+                return key, current
             else:
                 self._useless.add(key)
 
@@ -294,7 +316,6 @@ class Refinement:
                 for key, effect in self._effects.items()
             ],
             "useless": [list(key) for key in sorted(self._useless)],
-            "started": self._started,
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -309,7 +330,11 @@ class Refinement:
             for layer, number, saving, loss_pct, *candidates in state["effects"]
         }
         self._useless = {(layer, number) for layer, number in state["useless"]}
-        self._started = bool(state["started"])
+
+
+def _harder_throughout(choices: Sequence[LayerPolicy], other: Sequence[LayerPolicy]) -> bool:
+    """Return whether no layer of the choices keeps more bits or weights than in the other ones."""
+    return all(a.bits <= b.bits and a.sparsity >= b.sparsity for a, b in zip(choices, other, strict=True))
 
 
 def _states(*candidates: Candidate | None) -> list[dict[str, Any] | None]:

@@ -12,6 +12,7 @@ import safetensors.torch
 from torch import Tensor
 
 from compress.action import policy_of
+from compress.allocation import Allocation
 from compress.archive import Archive
 from compress.baselines.weight_training import frozen_with
 from compress.checkpoint import has_checkpoint
@@ -124,7 +125,9 @@ def plan(task: SearchTask, spec: SearchSpec, archive: Archive) -> list[Phase]:
     phases = [Phase(method, spec.episodes)]
     if spec.refine_episodes:
         budget = SearchBudget(spec.refine_episodes, per_episode)
-        refinement = Refinement(task.problem, archive, budget, RefinementSpec(), spec.seed)
+        weights = [task.graph.weight(layer.name).detach().numpy() for layer in task.graph.layers]
+        starts = Allocation(weights, task.problem.actions).starts()
+        refinement = Refinement(task.problem, archive, budget, RefinementSpec(), spec.seed, starts)
         phases.append(Phase(refinement, spec.refine_episodes))
     return phases
 

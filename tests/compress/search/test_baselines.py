@@ -11,7 +11,7 @@ from compress.baselines.amc import AMC, LOWEST_KEEP
 from compress.baselines.budget_ladder import ROUNDS, BudgetLadder
 from compress.baselines.haq import HAQ
 from compress.baselines.nsga2 import NSGA2Search, Objectives
-from compress.baselines.opq import OPQ, laplace_layers
+from compress.baselines.opq import OPQ
 from compress.baselines.random_search import RandomSearch
 from compress.baselines.terminal_agent import TerminalSpec
 from compress.baselines.uniform import UniformGrid, uniform_choices
@@ -132,33 +132,3 @@ def test_the_uniform_grid_starts_with_the_precisions(toy_oracle) -> None:
     assert [(layer.pruner, layer.bits) for layer in grid[:7]] == [("none", bits) for bits in range(8, 1, -1)]
     assert len(grid) == 7 + 7 * 9 * 7
     assert len({layer.action for layer in grid}) == len(grid)
-
-
-def test_the_laplace_model_predicts_what_pruning_really_does() -> None:
-    """Hu et al.: share and squared error below a threshold, on a large Laplace sample."""
-    rng = np.random.default_rng(0)
-    weights = [rng.laplace(scale=tau, size=400_000).astype(np.float32) for tau in (0.01, 0.05)]
-    layers = laplace_layers(weights)
-    beta = 0.02
-    below = [np.abs(weight) < beta for weight in weights]
-    np.testing.assert_allclose(layers.sparsity(beta), [mask.mean() for mask in below], atol=0.003)
-    error = sum(float((weight[mask].astype(float) ** 2).sum()) for weight, mask in zip(weights, below, strict=True))
-    assert layers.pruning_error(beta) == pytest.approx(error, rel=0.01)
-
-
-def test_global_budgets_are_met() -> None:
-    layers = laplace_layers(_weights())
-    for sparsity in (0.1, 0.5, 0.9):
-        realised = layers.count @ layers.sparsity(layers.threshold(sparsity)) / layers.count.sum()
-        assert realised == pytest.approx(sparsity, abs=1e-6)
-    for bits in (3.0, 5.5, 8.0):
-        assert layers.count @ layers.bits(layers.step(bits)) / layers.count.sum() == pytest.approx(bits, abs=1e-6)
-    assert layers.threshold(0.0) == pytest.approx(0.0, abs=1e-9)
-
-
-def test_opq_gives_the_wider_layers_more_bits_and_less_sparsity(toy_oracle) -> None:
-    opq = OPQ(_problem(toy_oracle), SearchBudget(10, DEPTH), _weights())
-    choices = opq.choices(0.5, 5.0)
-    assert [choice.bits for choice in choices] == sorted(choice.bits for choice in choices)
-    sparsities = [choice.sparsity for choice in choices]
-    assert sparsities == sorted(sparsities, reverse=True)

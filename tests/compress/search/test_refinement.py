@@ -64,7 +64,8 @@ def test_checks_count_as_what_they_look_at(toy_oracle) -> None:
     loop, problem = refine(flattering(toy_oracle), wider=2.0, episodes=12)
     spent = [row["evaluations"] for row in loop.progress.rows]
     assert abs(spent[-1] - 12 * DEPTH) <= 2  # a trade that is checked takes three at once
-    assert all(abs(count - (index + 1) * DEPTH) <= 2 for index, count in enumerate(spent))
+    # the three best starts are checked at once
+    assert all(abs(count - (index + 1) * DEPTH) <= 6 for index, count in enumerate(spent))
     assert problem.oracle.evaluations == spent[-1]
 
 
