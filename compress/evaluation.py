@@ -39,6 +39,19 @@ class Screen:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What a network answers to images: top-1 accuracy in percent, and the distortion of its logits.
+
+    `distortion`: the squared difference from the dense 8-bit network's logits, relative to those logits' own spread
+    over the classes, both summed over the images. It needs no labels, and says with a few hundred images how much a
+    small change harms, where accuracy counts a handful of answers.
+    """
+
+    accuracy_pct: float
+    distortion: float
+
+
+@dataclass(frozen=True)
 class _Plan:
     """How many images run at once, and how many bytes of activations may be kept."""
 
@@ -94,15 +107,13 @@ class Evaluator:
         self.program = Program(graph, model, self.device)
         self._plan = _Plan(batch or _batch_size(graph, self.device), kept_bytes)
         self._policies: list[LayerPolicy] = []
-        self._known: dict[tuple[object, ...], float] = {}
+        self._known: dict[tuple[object, ...], Answers] = {}
         self._cuts: dict[int, list[Values]] = {}
         self._signatures: dict[str, tuple[object, ...]] = {}
         self._dense_sites: dict[str, Callable[[Tensor], Tensor]] = {}
-        self._screen: Screen | None = None
+        self._screen = screen
+        self._dense: Tensor | None = None
         self.reset()
-        if screen is not None:
-            self._dense_right = self._right()
-            self._screen = screen
 
     # -- policies ----------------------------------------------------------------------------------------------
 
@@ -128,28 +139,37 @@ class Evaluator:
 
     def accuracy_pct(self) -> float:
         """Return the top-1 accuracy on the images, in percent."""
-        key = tuple(policy.action for policy in self._policies)
+        return self.answers().accuracy_pct
+
+    def answers(self) -> Answers:
+        """Return accuracy and distortion on the images; a hopeless network's by those that a screening looked at."""
+        dense, key = self._dense_logits(), self._key()
         if key not in self._known:
-            self._known[key] = self._screened_pct(self._right())
+            self._known[key] = compared(self._answer(), self.labels, dense)
         return self._known[key]
 
-    def _screened_pct(self, right: Tensor) -> float:
-        """Return the accuracy of answers bool[n], n all images or those that a screening looked at."""
-        correct = _share_pct(right)
-        if len(right) == len(self.labels):
-            return correct
-        dense, dense_there = (_share_pct(part) for part in (self._dense_right, self._dense_right[: len(right)]))
-        return max(dense - (dense_there - correct), 0.0)
+    def _key(self) -> tuple[object, ...]:
+        return tuple(policy.action for policy in self._policies)
 
-    def _hopeless(self, right: Tensor) -> bool:
-        """Return whether the answers to the first images, bool[n], are too wrong to ask for more."""
-        if self._screen is None:
+    def _dense_logits(self) -> Tensor:
+        if self._dense is None:
+            policies = self._policies
+            self.reset()
+            self._dense = self._answer()
+            self._known[self._key()] = compared(self._dense, self.labels, self._dense)
+            self.set_policies(policies)
+        return self._dense
+
+    def _hopeless(self, logits: Tensor) -> bool:
+        """Return whether the logits of the first images are too wrong to ask for more."""
+        if self._screen is None or self._dense is None:
             return False
-        return _share_pct(self._dense_right[: len(right)]) - _share_pct(right) > self._screen.loss_pct
+        labels = self.labels[: len(logits)]
+        return _share_pct(self._dense[: len(logits)], labels) - _share_pct(logits, labels) > self._screen.loss_pct
 
     def accuracy_on(self, images: Tensor, labels: Tensor) -> float:
         """Return the top-1 accuracy on other images (a test set), in percent; nothing of it is kept."""
-        return _share_pct(self._logits(images).argmax(dim=1) == labels)
+        return _share_pct(self.logits(images), labels)
 
     def prove(self) -> Proof:
         """Compare this arithmetic with the float simulation on all images, under the present policy."""
@@ -159,11 +179,10 @@ class Evaluator:
         error = float((mine - reference).abs().max())
         return Proof(len(self.labels), changed, 100.0 * (right[0] - right[1]) / len(self.labels), error)
 
-    def logits(self) -> Tensor:
-        """Return the logits float32[N, classes] of all images under the present policy; nothing of it is kept."""
-        return self._logits(self.images)
-
-    def _logits(self, images: Tensor) -> Tensor:
+    def logits(self, images: Tensor | None = None) -> Tensor:
+        """Return the logits float32[N, classes] of images, the evaluator's own where None, under the present policy;
+        nothing of it is kept."""
+        images = self.images if images is None else images
         self._refresh()
 
         def run(part: Tensor) -> Tensor:
@@ -187,11 +206,9 @@ class Evaluator:
         other.set_policies(self._policies)
         return other
 
-    def _right(self) -> Tensor:
-        """Return which images are classified correctly, bool[N] (of the first ones only where these say enough)."""
+    def _answer(self) -> Tensor:
+        """Return the logits float32[N, classes] of the images (of the first ones only where these say enough)."""
         changed = self._refresh()
-        for step in [step for step in self._cuts if step > changed]:
-            del self._cuts[step]
         # the next change most often is the layer after the first one that changed, or that one again
         wanted = [step for step in self.program.cut_of if step > changed][:1]
         if changed in self.program.cut_of and changed not in self._cuts:
@@ -200,30 +217,29 @@ class Evaluator:
         before = self._cuts.get(start, [])
         keeping: dict[int, list[Values]] = {step: [] for step in wanted if step > start}
 
-        def run(batch: tuple[int, Tensor, Tensor]) -> tuple[Tensor, dict[int, Values]]:
-            index, images, labels = batch
+        def run(batch: tuple[int, Tensor]) -> tuple[Tensor, dict[int, Values]]:
+            index, images = batch
             known = index < len(before)  # a screening may have kept the first batches only
             values = before[index] if known else {self.program.input_step: _planes(images)}
             logits, kept = self.program.run(values, start if known else 0, tuple(keeping))
-            return logits.argmax(dim=1).cpu() == labels, kept
+            return logits.cpu(), kept
 
-        right: list[Tensor] = []
+        answers: list[Tensor] = []
         for batches in self._rounds():
-            for answers, kept in self._batchwise(run, batches):
-                right.append(answers)
+            for logits, kept in self._batchwise(run, batches):
+                answers.append(logits)
                 for step, alive in kept.items():
                     keeping[step].append(alive)
-            if self._hopeless(torch.cat(right)):
+            if self._hopeless(torch.cat(answers)):
                 break
         self._cuts.update(keeping)
         self._forget()
-        return torch.cat(right)
+        return torch.cat(answers)
 
-    def _rounds(self) -> list[list[tuple[int, Tensor, Tensor]]]:
-        """Return the batches (number, images, labels): those of the screening first, then the others."""
+    def _rounds(self) -> list[list[tuple[int, Tensor]]]:
+        """Return the batches (number, images): those of the screening first, then the others."""
         size = self._plan.batch
-        parts = zip(torch.split(self.images, size), torch.split(self.labels, size), strict=True)
-        batches = [(index, images, labels) for index, (images, labels) in enumerate(parts)]
+        batches = list(enumerate(torch.split(self.images, size)))
         first = len(batches) if self._screen is None else -(-self._screen.images // size)
         return [part for part in (batches[:first], batches[first:]) if part]
 
@@ -246,7 +262,8 @@ class Evaluator:
     # -- sites -------------------------------------------------------------------------------------------------
 
     def _refresh(self) -> int:
-        """Bring every site to the present compression; return the first step that changed (the last if none)."""
+        """Bring every site to the present compression and drop the cuts that no longer hold; return the first step
+        that changed (the last if none)."""
         first = self.program.output_step
         index_of = {layer.name: index for index, layer in enumerate(self.graph.layers)}
         for path in self.program.site_paths:
@@ -261,6 +278,8 @@ class Evaluator:
             site = self._layer_site(index_of[path]) if path in index_of else self._normalization_site(path)
             self.program.sites[path] = site
             first = min(first, self.program.step_of[path])
+        for step in [step for step in self._cuts if step > first]:
+            del self._cuts[step]
         return first
 
     def _layer_signature(self, index: int) -> tuple[object, ...]:
@@ -309,8 +328,22 @@ class Evaluator:
         return normalize
 
 
-def _share_pct(right: Tensor) -> float:
-    return 100.0 * int(torch.count_nonzero(right)) / len(right)
+def compared(logits: Tensor, labels: Tensor, dense: Tensor) -> Answers:
+    """Return what logits float32[n, classes] are worth beside the dense network's, float32[N, classes], n <= N.
+
+    Of less than N images the accuracy is the dense network's on all less what is lost on those.
+    """
+    looked = len(logits)
+    there, correct = _share_pct(dense[:looked], labels[:looked]), _share_pct(logits, labels[:looked])
+    accuracy_pct = correct if looked == len(labels) else max(_share_pct(dense, labels) - (there - correct), 0.0)
+    reference = dense[:looked].double()
+    error = (logits.double() - reference).square().sum()
+    spread = (reference - reference.mean(dim=1, keepdim=True)).square().sum()
+    return Answers(accuracy_pct, float(error) / max(float(spread), np.finfo(np.float32).tiny))
+
+
+def _share_pct(logits: Tensor, labels: Tensor) -> float:
+    return 100.0 * int(torch.count_nonzero(logits.argmax(dim=1) == labels)) / len(labels)
 
 
 def folded_affine(graph: NetworkGraph, model: nn.Module, layer: CompressibleLayer) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from compress.calibration import Calibration
 from compress.compression import Compression
 from compress.data import Dataset, Split
 from compress.energy import EnergyMode, EnergyModel, NetworkCost
-from compress.evaluation import Evaluator, Screen
+from compress.evaluation import Answers, Evaluator, Screen, compared
 from compress.network import NetworkGraph
 from compress.policy import DENSE_8BIT, LayerPolicy, Policy
 from compress.quantization import ActivationScales, Clipping
@@ -37,11 +37,13 @@ CHANNEL_BYTES = 9
 class Measurement:
     """One network, measured: accuracy and cost, and both relative to the dense network at 8 bits.
 
-    `realised_sparsity`: of the layer a step changed; of the whole network's weights for a whole policy.
+    `distortion`: how far its logits are from the dense network's (`Answers`). `realised_sparsity`: of the layer a step
+    changed; of the whole network's weights for a whole policy.
     """
 
     accuracy_pct: float
     accuracy_loss_pct: float
+    distortion: float
     energy_pj: float
     energy_reduction_pct: float
     latency_ms: float
@@ -110,6 +112,7 @@ class Oracle:
         self._others = dict(others or {})
         self._episode = [DENSE_8BIT] * len(self.graph.layers)
         self._baselines: dict[str, Measurement] = {}
+        self._dense_logits: dict[str, Tensor] = {}
         self._dense_cost = energy_model.price(evaluator.compressor.dense())
         self.layers: tuple[LayerFeatures, ...] = tuple(_features(evaluator, energy_model))
 
@@ -122,10 +125,12 @@ class Oracle:
         """Return the dense network at 8 bits on a split; not counted as an evaluation."""
         if split not in self._baselines:
             self.evaluator.reset()
-            compression, cost = self.evaluator.compression, self._dense_cost
-            accuracy_pct, size = self._accuracy_pct(split), size_bytes(compression)
+            if split != "validation":
+                self._dense_logits[split] = self.evaluator.logits(self._others[split][0])
+            accuracy_pct, size = self._answers(split).accuracy_pct, size_bytes(self.evaluator.compression)
+            cost = self._dense_cost
             self._baselines[split] = Measurement(
-                accuracy_pct, 0.0, cost.energy_pj, 0.0, cost.latency_ms, cost.macs, size, 0.0
+                accuracy_pct, 0.0, 0.0, cost.energy_pj, 0.0, cost.latency_ms, cost.macs, size, 0.0
             )
         return self._baselines[split]
 
@@ -135,10 +140,11 @@ class Oracle:
 
     def step(self, layer_index: int, policy: LayerPolicy) -> Measurement:
         """Compress one more layer and measure the network as it stands, the untouched layers dense at 8 bits."""
+        baseline = self.baseline
         self._episode[layer_index] = policy
         self.evaluator.set_policies(self._episode)
         realised = self.evaluator.compression.layers[layer_index].realised_sparsity
-        return self._measure("validation", realised)
+        return self._measure("validation", baseline, realised)
 
     def evaluate(self, policy: Policy, split: str = "validation") -> Measurement:
         """Measure a whole policy on a split; an episode in progress is not disturbed.
@@ -150,8 +156,9 @@ class Oracle:
         if split != "validation" and split not in self._others:
             raise InputError(f"this oracle has no {split} split; use {' or '.join(['validation', *self._others])}")
         policy.check_names(layer.name for layer in self.graph.layers)
+        baseline = self.baseline_on(split)
         self.evaluator.set_policies([policy.layer(layer.name) for layer in self.graph.layers])
-        return self._measure(split, weight_sparsity(self.evaluator.compression))
+        return self._measure(split, baseline, weight_sparsity(self.evaluator.compression))
 
     def realised(self, policy: Policy) -> Policy:
         """Return the policy with the sparsity that each layer's pruner realises."""
@@ -167,15 +174,14 @@ class Oracle:
         policy.check_names(layer.name for layer in self.graph.layers)
         return self.evaluator.compressor.derive([policy.layer(layer.name) for layer in self.graph.layers])
 
-    def _measure(self, split: str, realised_sparsity: float) -> Measurement:
-        compression = self.evaluator.compression
-        accuracy_pct = self._accuracy_pct(split)
+    def _measure(self, split: str, baseline: Measurement, realised_sparsity: float) -> Measurement:
+        compression, answers = self.evaluator.compression, self._answers(split)
         self.evaluations += WIDER if split == "wider" else 1
         cost = self.energy_model.price(compression)
-        baseline = self.baseline_on(split)
         return Measurement(
-            accuracy_pct,
-            baseline.accuracy_pct - accuracy_pct,
+            answers.accuracy_pct,
+            baseline.accuracy_pct - answers.accuracy_pct,
+            answers.distortion,
             cost.energy_pj,
             100.0 * (1.0 - cost.energy_pj / self._dense_cost.energy_pj),
             cost.latency_ms,
@@ -184,10 +190,11 @@ class Oracle:
             realised_sparsity,
         )
 
-    def _accuracy_pct(self, split: str) -> float:
+    def _answers(self, split: str) -> Answers:
         if split == "validation":
-            return self.evaluator.accuracy_pct()
-        return self.evaluator.accuracy_on(*self._others[split])
+            return self.evaluator.answers()
+        images, labels = self._others[split]
+        return compared(self.evaluator.logits(images), labels, self._dense_logits[split])
 
     def images_of(self, split: str) -> int:
         """Return how many images a split has, 0 where it is not there."""

@@ -35,6 +35,10 @@ class Measurement(Protocol):
         """Points lost against the dense 8-bit network."""
 
     @property
+    def distortion(self) -> float:
+        """How far the logits are from the dense 8-bit network's: at least 0, in no unit."""
+
+    @property
     def energy_pj(self) -> float:
         """Energy of one inference."""
 
@@ -148,6 +152,7 @@ class Candidate:
     choices: tuple[LayerPolicy, ...]
     accuracy_pct: float
     loss_pct: float
+    distortion: float
     cost: float
     energy_pj: float
     latency_ms: float
@@ -235,6 +240,7 @@ class SearchProblem:
             tuple(choices),
             float(measurement.accuracy_pct),
             float(measurement.accuracy_loss_pct),
+            float(measurement.distortion),
             float(self.cost(measurement)),
             float(measurement.energy_pj),
             float(measurement.latency_ms),
@@ -261,12 +267,21 @@ class SearchProblem:
         return self.candidate(choices, measurement, episode)
 
     def check(self, candidate: Candidate, episode: int) -> Candidate:
-        """Measure a candidate on the wider sample too and return it with the accuracy over both."""
+        """Measure a candidate on the wider sample too and return it with accuracy and distortion over both."""
         start = time.perf_counter()
         measured = self.oracle.evaluate(policy_of(self.names, candidate.choices), split="wider")
         self.measuring_s += time.perf_counter() - start
         share = self.wider / (1.0 + self.wider)
-        loss_pct = candidate.loss_pct + share * (measured.accuracy_loss_pct - candidate.loss_pct)
-        accuracy_pct = candidate.accuracy_pct + share * (measured.accuracy_pct - candidate.accuracy_pct)
-        reward = self.reward_table.lookup(loss_pct, candidate.gain_pct)
-        return replace(candidate, accuracy_pct=accuracy_pct, loss_pct=loss_pct, reward=reward, episode=episode)
+
+        def over_both(sampled: float, checked: float) -> float:
+            return float(sampled + share * (checked - sampled))
+
+        loss_pct = over_both(candidate.loss_pct, measured.accuracy_loss_pct)
+        return replace(
+            candidate,
+            accuracy_pct=over_both(candidate.accuracy_pct, measured.accuracy_pct),
+            loss_pct=loss_pct,
+            distortion=over_both(candidate.distortion, measured.distortion),
+            reward=self.reward_table.lookup(loss_pct, candidate.gain_pct),
+            episode=episode,
+        )

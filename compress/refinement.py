@@ -3,9 +3,12 @@
 It follows the agent's search and uses the same oracle. Besides what the search found it may start from policies that
 need no search: uniform precisions, and whatever the caller adds. Edits of every layer at once come first, then those
 of single layers. Each edit's effect is measured where it counts (lazily: an old effect is trusted until its edit comes
-out on top, then it is measured again and taken if it still leads). What leads on one sample of images is what that
-sample flatters, so where there is a wider sample an edit is checked on it as well before it is taken. Once nothing
-fits into the accuracy budget any more, edits are traded: one layer compressed further, another relieved.
+out on top, then it is measured again and taken if it still leads). Edits are ranked by the distortion of the logits:
+a single layer's edit changes a handful of answers in a sample, which is mostly luck, but all logits. What distortion
+costs in points of accuracy is learned from everything that was measured. What leads on one sample of images is still
+what that sample flatters, so where there is a wider sample an edit is checked on it as well before it is taken, and it
+is accuracy that must stay within the budget there. Once nothing fits into it any more, edits are traded: one layer
+compressed further, another relieved.
 
 Source: the lazy greedy rule of Minoux, "Accelerated greedy algorithms for maximizing submodular set functions", 1978.
 """
@@ -50,14 +53,14 @@ class RefinementSpec:
 
 @dataclass
 class _Effect:
-    """What an edit did when it was last measured: how much cost it saved for how many points.
+    """What an edit did when it was last measured: how much cost it saved for how much distortion.
 
     `sampled` and `checked`: the candidate on the sample and on the wider one, None where it was not measured there
     since the current policy last changed.
     """
 
     saving: float
-    loss_pct: float
+    distortion: float
     sampled: Candidate | None = None
     checked: Candidate | None = None
 
@@ -69,6 +72,9 @@ class _Standing:
     sampled: Candidate
     checked: Candidate
 
+
+_NOTED_SHARE = 2.0
+"""Losses up to so many times the budget say what distortion costs near it."""
 
 Key = tuple[int, int]
 """A layer's index, or EVERY_LAYER, and an edit's."""
@@ -108,6 +114,7 @@ class Refinement:
         self._starts: list[Candidate] = []
         self._effects: dict[Key, _Effect] = {}
         self._useless: set[Key] = set()
+        self._noted = [0.0, 0.0]  # summed points and distortions
 
     def hyperparameters(self) -> dict[str, Any]:
         """Return every setting as it was used."""
@@ -115,8 +122,23 @@ class Refinement:
 
     def score(self, candidate: Candidate) -> float:
         """Return the metric plus what the lost accuracy is worth in a trade; lower is better."""
-        excess = max(candidate.loss_pct - self._problem.budget.target_pct, 0.0)
-        return candidate.cost + self.spec.trade_rate * candidate.loss_pct + self.spec.penalty * excess
+        return self._score(candidate.cost, candidate.distortion, candidate.loss_pct)
+
+    def _score(self, cost: float, distortion: float, loss_pct: float) -> float:
+        excess = max(loss_pct - self._problem.budget.target_pct, 0.0)
+        return cost + self.spec.trade_rate * self._points(distortion) + self.spec.penalty * excess
+
+    def _points(self, distortion: float) -> float:
+        """Return the points of accuracy that a distortion costs on average; 0 before any was measured."""
+        points, distortions = self._noted
+        return distortion * max(points, 0.0) / distortions if distortions > 0 else 0.0
+
+    def _measure(self, choices: tuple[LayerPolicy, ...], episode: int) -> Candidate:
+        """Measure on the sample and note what its distortion costs, unless it is far beyond what is looked for."""
+        candidate = self._problem.measure(choices, episode)
+        if candidate.loss_pct <= _NOTED_SHARE * self._problem.budget.max_loss_pct:
+            self._noted = [self._noted[0] + candidate.loss_pct, self._noted[1] + candidate.distortion]
+        return candidate
 
     def run_episode(self, episode: int) -> EpisodeOutcome:
         """Measure as many policies as the budget gives an episode."""
@@ -143,19 +165,17 @@ class Refinement:
         known = self._effects.get(key)
         if known is not None and known.sampled is not None:
             checked = self._problem.check(known.sampled, episode)
-            saving, loss_pct = current.checked.cost - checked.cost, checked.loss_pct - current.checked.loss_pct
-            self._effects[key] = _Effect(saving, loss_pct, known.sampled, checked)
+            self._effects[key] = _effect(current.checked, checked, known.sampled, checked)
             return [checked]
         choices = self._edited(current, key)
         assert choices is not None  # a leading edit applies
-        sampled = self._problem.measure(choices, episode)
-        saving, loss_pct = current.sampled.cost - sampled.cost, sampled.loss_pct - current.sampled.loss_pct
-        self._effects[key] = _Effect(saving, loss_pct, sampled, None if self._problem.wider else sampled)
+        sampled = self._measure(choices, episode)
+        self._effects[key] = _effect(current.sampled, sampled, sampled, None if self._problem.wider else sampled)
         return self._unless_wider(sampled)
 
     def _measure_start(self, choices: tuple[LayerPolicy, ...], episode: int) -> list[Candidate]:
         """Measure a start, and drop those that are harder in every layer where it is ruined already."""
-        self._starts.append(self._problem.measure(choices, episode))
+        self._starts.append(self._measure(choices, episode))
         if self._starts[-1].loss_pct > self._problem.budget.max_loss_pct:
             self._pending = [other for other in self._pending if not _harder_throughout(other, choices)]
         return self._unless_wider(self._starts[-1])
@@ -172,7 +192,7 @@ class Refinement:
             starts = [dense, *(start for start in known if start.loss_pct <= target)]
 
             def standing(start: Candidate) -> float:
-                return start.cost + rate * max(start.loss_pct, 0.0)
+                return start.cost + rate * self._points(start.distortion)
 
             shortlist = sorted(starts, key=standing)[: self.spec.start_checks if self._problem.wider else 1]
             checked = [self._checked(start, episode) for start in shortlist]
@@ -212,7 +232,8 @@ class Refinement:
                 if key[0] in places
                 and key not in self._useless
                 and effect.saving >= self.spec.least_saving
-                and effect.loss_pct <= room
+                and self._points(effect.distortion) <= room
+                and (effect.checked is None or effect.checked.loss_pct <= allowed_pct)
             }
             if not fitting:
                 return None, current
@@ -226,7 +247,7 @@ class Refinement:
                 self._useless.add(key)
 
     def _rate(self, effect: _Effect) -> float:
-        return effect.saving / (max(effect.loss_pct, 0.0) + self._resolution)
+        return effect.saving / (max(self._points(effect.distortion), 0.0) + self._resolution)
 
     def _unknown_edit(self, current: _Standing, places: Sequence[int]) -> Key | None:
         """Return the first edit that applies, saves and was never measured; those that do not are set aside."""
@@ -265,8 +286,11 @@ class Refinement:
     def _trade(self, current: _Standing, episode: int) -> list[Candidate]:
         """Measure one layer compressed further and, mostly, another relieved; keep it where the score is better."""
         choices, layers = self._proposal(current.checked)
-        sampled = self._problem.measure(choices, episode)
-        if self.score(sampled) >= self.score(current.sampled):
+        sampled = self._measure(choices, episode)
+        change = sampled.distortion - current.sampled.distortion
+        expected_pct = current.checked.loss_pct + self._points(change)
+        expected = self._score(sampled.cost, current.checked.distortion + change, expected_pct)
+        if expected >= self.score(current.checked):
             return self._unless_wider(sampled)
         there = self._checked(sampled, episode)
         if self.score(there.checked) < self.score(current.checked):
@@ -312,10 +336,11 @@ class Refinement:
             "pending": [[asdict(layer) for layer in choices] for choices in self._pending],
             "starts": [candidate_state(start) for start in self._starts],
             "effects": [
-                [*key, effect.saving, effect.loss_pct, *_states(effect.sampled, effect.checked)]
+                [*key, effect.saving, effect.distortion, *_states(effect.sampled, effect.checked)]
                 for key, effect in self._effects.items()
             ],
             "useless": [list(key) for key in sorted(self._useless)],
+            "noted": self._noted,
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -326,10 +351,15 @@ class Refinement:
         self._pending = [tuple(LayerPolicy(**layer) for layer in choices) for choices in state["pending"]]
         self._starts = [candidate_from(start) for start in state["starts"]]
         self._effects = {
-            (layer, number): _Effect(saving, loss_pct, *(entry and candidate_from(entry) for entry in candidates))
-            for layer, number, saving, loss_pct, *candidates in state["effects"]
+            (layer, number): _Effect(saving, distortion, *(entry and candidate_from(entry) for entry in candidates))
+            for layer, number, saving, distortion, *candidates in state["effects"]
         }
         self._useless = {(layer, number) for layer, number in state["useless"]}
+        self._noted = [float(sum_) for sum_ in state["noted"]]
+
+
+def _effect(before: Candidate, after: Candidate, sampled: Candidate, checked: Candidate | None) -> _Effect:
+    return _Effect(before.cost - after.cost, after.distortion - before.distortion, sampled, checked)
 
 
 def _harder_throughout(choices: Sequence[LayerPolicy], other: Sequence[LayerPolicy]) -> bool:

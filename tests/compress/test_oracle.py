@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from compress.data import Dataset, load_data
@@ -68,6 +69,34 @@ def test_an_evaluation_does_not_disturb_the_episode(oracle: Oracle) -> None:
     oracle.reset()
     oracle.step(0, LayerPolicy("level", 0.5, 4))
     assert oracle.step(1, LayerPolicy("level", 0.5, 4)) == disturbed
+
+
+def test_measuring_on_other_images_in_between_changes_nothing(data: Dataset) -> None:
+    """A look at the wider sample brings the network up to date too: what was kept before it may hold no longer."""
+    oracle = build(data, validation_images=60)
+    rng = np.random.default_rng(0)
+    for turn in range(30):
+        layers = {name: LayerPolicy("level", round(float(rng.uniform(0, 0.8)), 2), 8) for name in names(oracle)}
+        first = int(rng.integers(len(layers)))  # the first layers stay as they are: their activations are kept
+        for name in names(oracle)[:first]:
+            layers[name] = LayerPolicy()
+        split = "wider" if turn % 3 == 1 else "validation"
+        measured, fresh = oracle.evaluate(Policy(layers), split), build(data, validation_images=60)
+        assert measured == fresh.evaluate(Policy(layers), split)
+
+
+def test_distortion_is_the_relative_error_of_the_logits(data: Dataset) -> None:
+    oracle = build(data)
+    assert oracle.baseline.distortion == 0
+    policy = Policy({name: LayerPolicy("level", 0.4, 4) for name in names(oracle)})
+    measured = oracle.evaluate(policy)
+    logits = oracle.evaluator.logits().double()
+    oracle.evaluator.reset()
+    dense = oracle.evaluator.logits().double()
+    spread = dense - dense.mean(dim=1, keepdim=True)
+    assert measured.distortion == pytest.approx(float((logits - dense).square().sum() / spread.square().sum()))
+    milder = oracle.evaluate(Policy({name: LayerPolicy(bits=7) for name in names(oracle)}))
+    assert 0 < milder.distortion < measured.distortion
 
 
 def test_energy_falls_with_bits_and_with_sparsity(oracle: Oracle) -> None:

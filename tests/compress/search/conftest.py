@@ -29,6 +29,7 @@ class ToyLayer:
 class ToyMeasurement:
     accuracy_pct: float
     accuracy_loss_pct: float
+    distortion: float
     energy_pj: float
     latency_ms: float
     realised_sparsity: float = 0.0
@@ -87,7 +88,7 @@ class ToyOracle:
             )
             loss += 5.0 * choice.sparsity * (choice.pruner != self.pruner)
         accuracy = max(95.0 - loss, 10.0)
-        return ToyMeasurement(accuracy, 95.0 - accuracy, energy, energy / 1000.0)
+        return ToyMeasurement(accuracy, 95.0 - accuracy, loss / 100.0, energy, energy / 1000.0)
 
 
 @pytest.fixture(scope="session")

@@ -162,7 +162,7 @@ def test_not_a_number_in_the_reward_ends_the_run_and_keeps_the_checkpoint(toy_or
 
 
 def _candidate(loss: float, cost: float, reward: float = 0.0) -> Candidate:
-    return Candidate((LayerPolicy("level", 0.5, 4),), 90.0, loss, cost, 1.0, 1.0, reward, 0)
+    return Candidate((LayerPolicy("level", 0.5, 4),), 90.0, loss, 0.0, cost, 1.0, 1.0, reward, 0)
 
 
 def test_the_archive_keeps_exactly_the_non_dominated() -> None:

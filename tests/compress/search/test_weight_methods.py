@@ -101,14 +101,14 @@ def test_the_kept_weights_are_those_that_a_selection_can_ask_for() -> None:
     archive, kept = Archive(), KeptWeights(budget)
     points = [(5.0, 0.2, 0.9), (1.9, 0.5, 0.3), (1.0, 0.6, 0.2), (1.0, 0.55, 0.25), (8.0, 0.1, 0.1)]
     for episode, (loss, cost, reward) in enumerate(points):
-        candidate = Candidate((), 90.0, loss, cost, 1.0, 1.0, reward, episode)
+        candidate = Candidate((), 90.0, loss, 0.0, cost, 1.0, 1.0, reward, episode)
         archive.add(candidate)
         kept.offer(candidate, {"w": torch.tensor(float(episode))})
         restored = KeptWeights(budget)
         restored.load(kept.state())
         assert float(restored.find(select(archive, budget).candidate)["w"]) == select(archive, budget).candidate.episode
     with pytest.raises(RunError):
-        kept.find(Candidate((), 90.0, 8.0, 0.1, 1.0, 1.0, 0.1, 4))
+        kept.find(Candidate((), 90.0, 8.0, 0.0, 0.1, 1.0, 1.0, 0.1, 4))
 
 
 @pytest.mark.slow
