@@ -6,9 +6,9 @@ of single layers. Each edit's effect is measured where it counts (lazily: an old
 out on top, then it is measured again and taken if it still leads). Edits are ranked by the distortion of the logits:
 a single layer's edit changes a handful of answers in a sample, which is mostly luck, but all logits. What distortion
 costs in points of accuracy is learned from everything that was measured. What leads on one sample of images is still
-what that sample flatters, so where there is a wider sample an edit is checked on it as well before it is taken, and it
-is accuracy that must stay within the budget there. Once nothing fits into it any more, edits are traded: one layer
-compressed further, another relieved.
+what that sample flatters, so where there is a wider sample the policy is checked on it as well, before an edit or after
+a few small ones, and it is accuracy that must stay within the budget there. Once nothing fits into it any more, edits
+are traded: one layer compressed further, another relieved.
 
 Source: the lazy greedy rule of Minoux, "Accelerated greedy algorithms for maximizing submodular set functions", 1978.
 """
@@ -16,7 +16,7 @@ Source: the lazy greedy rule of Minoux, "Accelerated greedy algorithms for maxim
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,8 @@ class RefinementSpec:
     """What a point of accuracy beyond the budget costs on top."""
     everywhere_share: float = 0.5
     """Share of the accuracy budget up to which edits of every layer are taken before single layers are looked at."""
+    trusted_points: float = 0.1
+    """Edits that together are expected to cost less accuracy are taken without a check on the wider sample."""
     relief_share: float = 0.8
     """Share of the trades that relieve a second layer."""
     draws: int = 50
@@ -67,10 +69,14 @@ class _Effect:
 
 @dataclass(frozen=True)
 class _Standing:
-    """The policy that is refined, as measured on the sample and on the wider one (the same where there is only one)."""
+    """The policy that is refined, as measured on the sample and on the wider one (the same where there is only one).
+
+    `trusted`: points of accuracy in `checked` that are expected, not measured, since the last check.
+    """
 
     sampled: Candidate
     checked: Candidate
+    trusted: float = 0.0
 
 
 _NOTED_SHARE = 2.0
@@ -160,6 +166,9 @@ class Refinement:
             return [self._standing(episode).checked]
         key = self._leading_edit(self._standing(episode))
         current = self._standing(episode)  # edits that lead may have been taken
+        if key is None and current.trusted:
+            self._current = self._checked(current.sampled, episode)
+            return [self._current.checked]
         if key is None:
             return self._trade(current, episode)
         known = self._effects.get(key)
@@ -239,12 +248,31 @@ class Refinement:
                 return None, current
             key = max(fitting, key=lambda key: self._rate(fitting[key]))
             effect = fitting[key]
-            if effect.sampled is not None and effect.checked is not None:
-                current = self._move_to(_Standing(effect.sampled, effect.checked), key[0])
+            following = self._following(current, effect)
+            if following is not None:
+                current = self._move_to(following, key[0])
             elif effect.sampled is not None or self._edited(current, key) is not None:
                 return key, current
             else:
                 self._useless.add(key)
+
+    def _following(self, current: _Standing, effect: _Effect) -> _Standing | None:
+        """Return the policy with an edit as far as it is known; None where it has to be measured or checked first."""
+        if effect.sampled is None:
+            return None
+        if effect.checked is not None:
+            return _Standing(effect.sampled, effect.checked)
+        points = self._points(effect.distortion)
+        trusted = current.trusted + abs(points)
+        if trusted > self.spec.trusted_points:
+            return None
+        expected = replace(
+            effect.sampled,
+            accuracy_pct=current.checked.accuracy_pct - points,
+            loss_pct=current.checked.loss_pct + points,
+            distortion=current.checked.distortion + effect.distortion,
+        )
+        return _Standing(effect.sampled, expected, trusted)
 
     def _rate(self, effect: _Effect) -> float:
         return effect.saving / (max(self._points(effect.distortion), 0.0) + self._resolution)
@@ -331,7 +359,7 @@ class Refinement:
         """Return what `load` needs to continue exactly."""
         return {
             "generator": generator_state(self._rng),
-            "current": None if self._current is None else _states(self._current.sampled, self._current.checked),
+            "current": None if self._current is None else asdict(self._current),
             "overspent": self._overspent,
             "pending": [[asdict(layer) for layer in choices] for choices in self._pending],
             "starts": [candidate_state(start) for start in self._starts],
@@ -346,7 +374,7 @@ class Refinement:
     def load(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned."""
         restore_generator(self._rng, state["generator"])
-        self._current = None if state["current"] is None else _Standing(*map(candidate_from, state["current"]))
+        self._current = None if state["current"] is None else _standing_from(state["current"])
         self._overspent = int(state["overspent"])
         self._pending = [tuple(LayerPolicy(**layer) for layer in choices) for choices in state["pending"]]
         self._starts = [candidate_from(start) for start in state["starts"]]
@@ -365,6 +393,10 @@ def _effect(before: Candidate, after: Candidate, sampled: Candidate, checked: Ca
 def _harder_throughout(choices: Sequence[LayerPolicy], other: Sequence[LayerPolicy]) -> bool:
     """Return whether no layer of the choices keeps more bits or weights than in the other ones."""
     return all(a.bits <= b.bits and a.sparsity >= b.sparsity for a, b in zip(choices, other, strict=True))
+
+
+def _standing_from(state: dict[str, Any]) -> _Standing:
+    return _Standing(candidate_from(state["sampled"]), candidate_from(state["checked"]), state["trusted"])
 
 
 def _states(*candidates: Candidate | None) -> list[dict[str, Any] | None]:
