@@ -337,9 +337,9 @@ def compared(logits: Tensor, labels: Tensor, dense: Tensor) -> Answers:
     there, correct = _share_pct(dense[:looked], labels[:looked]), _share_pct(logits, labels[:looked])
     accuracy_pct = correct if looked == len(labels) else max(_share_pct(dense, labels) - (there - correct), 0.0)
     reference = dense[:looked].double()
-    error = (logits.double() - reference).square().sum()
-    spread = (reference - reference.mean(dim=1, keepdim=True)).square().sum()
-    return Answers(accuracy_pct, float(error) / max(float(spread), np.finfo(np.float32).tiny))
+    error = float((logits.double() - reference).square().sum())
+    spread = float((reference - reference.mean(dim=1, keepdim=True)).square().sum())
+    return Answers(accuracy_pct, error / spread if spread > 0 else error)
 
 
 def _share_pct(logits: Tensor, labels: Tensor) -> float:

@@ -103,6 +103,7 @@ class Refinement:
         budget: SearchBudget,
         spec: RefinementSpec,
         seed: int,
+        *,
         starts: Sequence[tuple[LayerPolicy, ...]] = (),
     ) -> None:
         self._problem, self._archive, self._budget, self.spec = problem, archive, budget, spec

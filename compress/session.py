@@ -127,7 +127,7 @@ def plan(task: SearchTask, spec: SearchSpec, archive: Archive) -> list[Phase]:
         budget = SearchBudget(spec.refine_episodes, per_episode)
         weights = [task.graph.weight(layer.name).detach().numpy() for layer in task.graph.layers]
         starts = Allocation(weights, task.problem.actions).starts()
-        refinement = Refinement(task.problem, archive, budget, RefinementSpec(), spec.seed, starts)
+        refinement = Refinement(task.problem, archive, budget, RefinementSpec(), spec.seed, starts=starts)
         phases.append(Phase(refinement, spec.refine_episodes))
     return phases
 

@@ -17,6 +17,7 @@ from compress.method import EpisodeOutcome, SearchBudget
 from compress.policy import MAX_BITS
 from compress.problem import SearchProblem
 
+
 class OPQ:
     """The method `opq`: no training data, no search of single layers; a grid over the two global budgets."""
 
