@@ -10,7 +10,7 @@ import pytest
 
 from compress.archive import Archive
 from compress.method import SearchBudget
-from compress.policy import Policy
+from compress.policy import LayerPolicy, Policy
 from compress.problem import AccuracyBudget, SearchProblem
 from compress.refinement import Refinement, RefinementSpec
 from compress.reward import load_reward
@@ -108,3 +108,70 @@ def test_a_shallow_network_starts_from_the_best_uniform_precision_too(toy_oracle
     finals = [refinement.run_episode(episode).final for episode in range(4)]
     assert [final.choices[0].bits for final in finals[:2]] == [6, 4]
     assert {layer.bits for layer in finals[3].choices} == {3}
+
+
+def test_edits_are_ranked_by_what_they_do_to_all_logits_not_by_a_handful_of_answers(toy_oracle) -> None:
+    """With accuracies that say nothing but luck about a single edit, only the distortion leads to what is cheap."""
+
+    class Lucky(toy_oracle):
+        blind = False
+
+        def _measure(self, choices):
+            measured = super()._measure(choices)
+            luck = NOISE * (zlib.crc32(repr(choices).encode()) / 2**32 - 0.5)
+            return replace(
+                measured,
+                accuracy_loss_pct=measured.accuracy_loss_pct + luck,
+                distortion=0.0 if self.blind else measured.distortion,
+            )
+
+    def cost(blind: bool) -> float:
+        oracle = Lucky(DEPTH, seed=2)
+        oracle.blind = blind
+        loop, _ = refine(oracle, wider=0.0)
+        honest = toy_oracle(DEPTH, seed=2)
+        names = [layer.name for layer in honest.layers]
+        policies = [Policy(dict(zip(names, found.choices, strict=True))) for found in loop.archive.front()]
+        measured = [honest.evaluate(policy) for policy in policies]
+        kept = [found.energy_pj for found in measured if found.accuracy_loss_pct <= 2.0]
+        return min(kept) / honest.baseline.energy_pj
+
+    assert cost(blind=False) < cost(blind=True) - 0.05
+
+
+def test_no_start_is_measured_that_is_harder_than_a_ruined_one(toy_oracle) -> None:
+    oracle = toy_oracle(DEPTH, seed=2)
+    oracle.bits[:] = 6
+    problem = SearchProblem(oracle, load_reward(), AccuracyBudget(2.0, 10**6))
+    starts = [(LayerPolicy("level", sparsity, 8),) * DEPTH for sparsity in (0.05, 0.9, 0.95)]
+    refinement = Refinement(problem, Archive(), SearchBudget(1, 9), RefinementSpec(), 0, starts=starts)
+    measured = [candidate.choices[0] for candidate in refinement.run_episode(0).candidates]
+    tried = [
+        (layer.bits, layer.sparsity) for layer in measured if layer.bits < 8 or layer.sparsity in (0.05, 0.9, 0.95)
+    ]
+    assert tried[:5] == [(7, 0.0), (6, 0.0), (5, 0.0), (8, 0.05), (8, 0.9)]  # not four bits, not 0.95
+
+
+def test_small_edits_are_taken_without_a_check_each(toy_oracle) -> None:
+    def checks(trusted_points: float) -> int:
+        counted = []
+
+        class Counting(toy_oracle):
+            def _measure(self, choices):
+                measured = super()._measure(choices)
+                extra = sum(0.2 * choice.sparsity + 0.02 * (8 - choice.bits) for choice in choices)  # nothing is free
+                loss_pct = measured.accuracy_loss_pct + extra
+                return replace(measured, accuracy_loss_pct=loss_pct, distortion=loss_pct / 100.0)
+
+            def evaluate(self, policy: Policy, split: str = "validation"):
+                counted.append(split)
+                return super().evaluate(policy, split)
+
+        problem = SearchProblem(Counting(DEPTH, seed=2), load_reward(), AccuracyBudget(2.0, 10**6), wider=2.0)
+        spec = RefinementSpec(trusted_points=trusted_points)
+        refinement = Refinement(problem, Archive(), SearchBudget(20, DEPTH), spec, 0)
+        finals = [refinement.run_episode(episode).final for episode in range(20)]
+        assert finals[-1].loss_pct <= 2.0
+        return counted.count("wider")
+
+    assert checks(0.0) > 1.5 * checks(1.0)
