@@ -147,24 +147,30 @@ def _with_interval(mean: float, half_width: float, runs: int) -> str:
 
 
 def plot_fronts(runs: Sequence[ComparedRun], path: Path) -> None:
-    """Draw what each run saves over what it loses: its front on the validation images, its choice on the test set."""
+    """Draw what each run saves over what it loses, a panel a network and a colour a method: its front on the
+    validation images, its choice on the test set."""
     if path.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise InputError(f"--plot '{path}' must end in .png, .svg or .pdf")
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 4.8), layout="constrained")
-    axes = figure.subplots()
-    for index, run in enumerate(runs):
-        colour = f"C{index % 10}"
-        shown = [point for point in run.front if point[0] <= _SHOWN_LOSS_PCT]
-        label = f"{run.label}, seed {run.result['seed']}"
-        axes.plot([p[0] for p in shown], [p[1] for p in shown], ".-", color=colour, linewidth=0.8, label=label)
-        best = run.result["best"]
-        axes.plot([best["accuracy_loss_pct"]], [best["energy_reduction_pct"]], "*", color=colour, markersize=11)
-    axes.axvline(runs[0].result["max_loss_pct"], color="0.6", linestyle="--", linewidth=0.8)
-    axes.set_xlabel("accuracy loss, points (fronts: validation; stars: test)")
-    axes.set_ylabel(f"{runs[0].result['metric']} saved, % (stars: energy)")
-    axes.legend(fontsize="small")
+    models = list(dict.fromkeys(run.result["model"] for run in runs))
+    methods = list(dict.fromkeys(run.result["method"] for run in runs))
+    figure = Figure(figsize=(1.6 + 5.6 * len(models), 4.8), layout="constrained")
+    panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
+    for model, axes in zip(models, panels, strict=True):
+        members = [run for run in runs if run.result["model"] == model]
+        for run in members:
+            colour = f"C{methods.index(run.result['method']) % 10}"
+            shown = [point for point in run.front if point[0] <= _SHOWN_LOSS_PCT]
+            axes.plot([p[0] for p in shown], [p[1] for p in shown], ".-", color=colour, linewidth=0.8)
+            best = run.result["best"]
+            axes.plot([best["accuracy_loss_pct"]], [best["energy_reduction_pct"]], "*", color=colour, markersize=11)
+        axes.axvline(members[0].result["max_loss_pct"], color="0.6", linestyle="--", linewidth=0.8)
+        axes.set(title=model, xlabel="accuracy loss, points (fronts: validation; stars: test)")
+    panels[0].set_ylabel(f"{runs[0].result['metric']} saved, % (stars: energy)")
+    for number, method in enumerate(methods):
+        panels[-1].plot([], [], ".-", color=f"C{number % 10}", label=method)
+    figure.legend(loc="outside right upper", fontsize="small")
     try:
         figure.savefig(path)
     except OSError as error:

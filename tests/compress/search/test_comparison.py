@@ -1,22 +1,23 @@
 import json
 import math
+import warnings
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from compress.cli import main
-from compress.comparison import read_run_result, spreads
-from compress.search_spec import SearchSpec
+from compress.comparison import plot_fronts, read_run_result, spreads
+from compress.search_spec import METHODS, SearchSpec
 from compress.sweep import SweepRun, command_of, read_sweep
 from hwsim.errors import InputError
 
 
-def _result(folder: Path, method: str, seed: int, saved: float, lost: float = 1.0) -> Path:
+def _result(folder: Path, method: str, seed: int, saved: float, *, lost: float = 1.0, model: str = "m") -> Path:
     folder.mkdir()
     best = {"energy_reduction_pct": saved, "latency_reduction_pct": 1.0, "accuracy_loss_pct": lost}
     content = {
-        "method": method, "model": "m", "data": "d", "seed": seed, "best": best, "baseline": {}, "evaluations": 10,
+        "method": method, "model": model, "data": "d", "seed": seed, "best": best, "baseline": {}, "evaluations": 10,
         "wall_s": 1.0, "overhead_pct": 5.0, "feasible": True, "max_loss_pct": 2.0, "metric": "energy",
     }  # fmt: skip
     (folder / "result.json").write_text(json.dumps(content))
@@ -37,6 +38,23 @@ def test_compare_prints_a_table_and_draws_the_front(tmp_path: Path) -> None:
         ("amc", 2, 30.5),
         ("haq", 1, 32.0),
     ]
+
+
+def test_many_runs_of_several_networks_leave_room_for_the_fronts(tmp_path: Path) -> None:
+    """One entry a run in the legend had squeezed the axes out of the figure."""
+    runs = [
+        read_run_result(_result(tmp_path / f"{model}_{method}_{seed}", method, seed, 40.0 + seed, model=model))
+        for model in ("resnet18", "resnet20", "vgg11")
+        for method in METHODS
+        for seed in range(3)
+    ]
+    plot = tmp_path / "f.svg"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plot_fronts(runs, plot)
+    drawn = plot.read_text()
+    assert drawn.count('id="axes_') == 3  # a panel a network
+    assert drawn.count('id="legend_') == 1
 
 
 def test_the_interval_is_students(tmp_path: Path) -> None:
