@@ -315,17 +315,30 @@ def test_the_composite_method_learns_and_beats_random_search_at_equal_evaluation
     assert ours.cost < theirs.cost
 
 
-def test_a_deep_network_is_not_led_into_ruin(toy_oracle) -> None:
-    """Sixteen layers, of which a few too far ruin all: the agent's last episodes lose less than its warm-up's."""
-    problem = SearchProblem(toy_oracle(16), load_reward(), AccuracyBudget(2.0, 100_000))
+def test_a_deep_network_is_led_neither_into_ruin_nor_into_doing_nothing(toy_oracle) -> None:
+    """Sixteen layers whose small losses multiply, as in ResNets: full noise in every layer only ever shows ruins, and
+    an agent that has seen nothing else leaves the network alone (best gains 2.6 to 4.2 % over three seeds; now 20 to
+    26 %)."""
+
+    class Fragile(toy_oracle):
+        def _measure(self, choices):
+            measured = super()._measure(choices)
+            harm = measured.accuracy_loss_pct / 35.0
+            accuracy_pct = 10.0 + 85.0 * float(np.exp(-harm * (1.0 + harm)))
+            return replace(measured, accuracy_pct=accuracy_pct, accuracy_loss_pct=95.0 - accuracy_pct)
+
+    problem = SearchProblem(Fragile(16), load_reward(), AccuracyBudget(2.0, 100_000))
     spec = replace(CompositeSpec(), rainbow=RainbowSpec(hidden=32, batch=32, rate=1e-3))
     spec = replace(spec, ddpg=replace(spec.ddpg, hidden=64, batch=32, actor_rate=1e-4, critic_rate=1e-3)).scaled(80)
     loop = SearchLoop(problem, [Phase(CompositeAgent(problem, SearchBudget(80, 16), spec, 0), 80)], Archive())
     loop.run(_ignore)
-    losses = [row["accuracy_loss_pct"] for row in loop.progress.rows]
-    gains = [row["gain_pct"] for row in loop.progress.rows]
-    assert np.mean(losses[-8:]) < 10.0 < np.mean(losses[:8])
-    assert np.mean(gains[-8:]) > 15.0
+    rows = loop.progress.rows
+    assert np.mean([row["accuracy_loss_pct"] for row in rows[:8]]) > 40.0  # the warm-up's
+    assert np.mean([row["accuracy_loss_pct"] for row in rows[-8:]]) < 15.0
+    assert np.mean([row["gain_pct"] for row in rows[-8:]]) > 15.0
+    best = loop.archive.cheapest(problem.budget.target_pct)
+    assert best is not None
+    assert best.gain_pct > 15.0
 
 
 def test_the_paper_budget_leaves_the_paper_settings() -> None:
