@@ -28,9 +28,8 @@ class Calibration:
     """The dense network seen through calibration images, float32[N, C, H, W].
 
     `ranges`: for each layer, the statistics of its ifmap, of the tensor or of each channel (`scales`), from which
-    `clipping` takes a range (None: as activation_affine does by default). `samples` are gathered at their
-    first use and then kept.
-    `labels` int64[N], where the images have them, serve criteria that need a loss.
+    `clipping` takes a range (None: as activation_affine does by default). `samples` are gathered at their first use
+    and then kept. `labels` int64[N], where the images have them, serve criteria that need a loss.
     """
 
     graph: NetworkGraph

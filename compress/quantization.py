@@ -9,7 +9,7 @@ Source: Banner et al., "Post training 4-bit quantization of convolutional networ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 
@@ -69,13 +69,13 @@ class ActivationStatistics:
     maximum: Tensor
     histogram: Tensor | None = None
     clipping: Clipping | None = None
+    _least_error: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def least_error_range(self, bits: int) -> tuple[Tensor, Tensor]:
         """Return the (low, high) of least squared error on the histogram; searched for once for each precision."""
-        found: dict[int, tuple[Tensor, Tensor]] = self.__dict__.setdefault("_least_error", {})
-        if bits not in found:
-            found[bits] = _least_error_range(self, bits)
-        return found[bits]
+        if bits not in self._least_error:
+            self._least_error[bits] = _least_error_range(self, bits)
+        return self._least_error[bits]
 
     @property
     def one_sided(self) -> bool:
@@ -184,7 +184,7 @@ def _least_error_range(statistics: ActivationStatistics, bits: int) -> tuple[Ten
     centres = (torch.arange(HISTOGRAM_BINS, dtype=torch.float64) + 0.5) / HISTOGRAM_BINS
     values = low[:, None] + (high - low)[:, None] * centres
     ends = [low.clamp(max=0.0), high.clamp(min=0.0)]
-    for end in (1, 0):
+    for end in (1,) if statistics.one_sided else (1, 0):
         best = torch.full_like(low, float("inf"))
         chosen = whole = ends[end]
         for step in range(CLIP_SHARES, 0, -1):
@@ -199,8 +199,7 @@ def _least_error_range(statistics: ActivationStatistics, bits: int) -> tuple[Ten
 def weight_affine(weight: Tensor, bits: int, clipping: Clipping = Clipping.MINMAX) -> Affine:
     """Return the mapping of a weight float32[M, ...]: one scale and zero point for each output channel.
 
-    Least-error clipping is for activations: of weights it loses accuracy (ResNet18 at 3 bits 75.3 % against 84.4 % of
-    1000 validation images), since the few large ones matter more than their error says.
+    Least-error clipping is for activations: of weights the few large ones matter more than their error says.
     """
     check_bits(bits)
     rows = weight.flatten(1)

@@ -37,7 +37,7 @@ CALLABLE_HELP = "Built-in network, or package.module:callable."
     "--activation-clipping",
     type=click.Choice(["mse", "laplace", "minmax"]),
     default=None,
-    help="How activation ranges are chosen; by default as the policy says, or laplace.",
+    help="How activation ranges are chosen; by default as the policy says, or laplace (with channel scales minmax).",
 )
 @click.option(
     "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where images are run."
