@@ -13,10 +13,15 @@ from click.testing import CliRunner
 import hwsim
 from compress.cli import main
 from compress.commands.policy_settings import PolicySettings
+from compress.data import load_data
+from compress.graph import trace
+from compress.models import load_model
 from compress.models.load import SHIPPED
 from compress.outcome import final_policy
-from compress.policy import LayerPolicy, Policy, read_policy
+from compress.policy import LayerPolicy, Policy, read_policy, uniform_policy
+from compress.recipe import load
 from compress.search_spec import SearchSpec
+from compress.training import accuracy_pct
 from hwsim.errors import InputError
 
 LAYERS = {"conv2": LayerPolicy("level", 0.5, 5)}
@@ -122,3 +127,20 @@ def test_export_takes_the_weights_from_the_file(tmp_path: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     assert f"weights {weights}" in result.output.replace("\n", "")
+
+
+def test_export_clips_activations_as_the_search_did(tmp_path: Path) -> None:
+    """At 2 bits the ranges decide: least error, as the file says, not the formula that `evaluate` falls back on."""
+    data, model = load_data("digits"), load_model("digits-cnn", None, load_data("digits"))
+    names = [layer.name for layer in trace(model, data.example).layers]
+    path = tmp_path / "policy.json"
+    final_policy(SearchSpec("digits-cnn", "digits"), uniform_policy(names, LayerPolicy(bits=2)), None).write(path)
+    told, _ = evaluate(path)
+    laplace, _ = evaluate(path, "--activation-clipping", "laplace")
+    assert told["compressed"]["accuracy_pct"] != laplace["compressed"]["accuracy_pct"]
+    result = CliRunner().invoke(
+        main, ["export", "--policy", str(path), "--out", str(tmp_path / "m.onnx"), "--no-check"]
+    )
+    assert result.exit_code == 0, result.output
+    again = accuracy_pct(load(tmp_path / "m.recipe.json"), data.test)
+    assert again == pytest.approx(told["compressed"]["accuracy_pct"], abs=0.6)  # a mean half-way between two codes
