@@ -114,6 +114,8 @@ class Refinement:
         self._everywhere = harder_everywhere(problem.actions)
         self._resolution = 100.0 / problem.budget.images  # one answer: losses below it cannot be seen
         self._current: _Standing | None = None
+        self._kept: _Standing | None = None  # the last one that a check found within the budget
+        self._careful = False
         self._overspent = 0
         bits = range(problem.actions.max_bits - 1, problem.actions.min_bits - 1, -1)
         uniform = [(LayerPolicy(bits=b),) * problem.depth for b in bits]
@@ -167,12 +169,12 @@ class Refinement:
             return [self._standing(episode).checked]
         key = self._leading_edit(self._standing(episode))
         current = self._standing(episode)  # edits that lead may have been taken
-        if key is None and current.trusted:
-            self._current = self._checked(current.sampled, episode)
-            return [self._current.checked]
+        known = None if key is None else self._effects.get(key)
+        awaits_check = known is not None and known.sampled is not None
+        if current.trusted and (key is None or awaits_check):
+            return [self._verify(current, episode)]
         if key is None:
             return self._trade(current, episode)
-        known = self._effects.get(key)
         if known is not None and known.sampled is not None:
             checked = self._problem.check(known.sampled, episode)
             self._effects[key] = _effect(current.checked, checked, known.sampled, checked)
@@ -206,8 +208,19 @@ class Refinement:
 
             shortlist = sorted(starts, key=standing)[: self.spec.start_checks if self._problem.wider else 1]
             checked = [self._checked(start, episode) for start in shortlist]
-            self._current = min(checked, key=lambda start: standing(start.checked))
+            self._current = min(checked, key=lambda start: (start.checked.loss_pct > target, standing(start.checked)))
+            self._kept = self._current
         return self._current
+
+    def _verify(self, current: _Standing, episode: int) -> Candidate:
+        """Check a policy that was trusted; where it loses too much, go back and trust no more."""
+        there = self._checked(current.sampled, episode)
+        if there.checked.loss_pct <= self._problem.budget.target_pct or self._kept is None:
+            self._current = self._kept = there
+        else:
+            self._move_to(self._kept, EVERY_LAYER)
+            self._careful = True
+        return there.checked
 
     def _checked(self, sampled: Candidate, episode: int) -> _Standing:
         return _Standing(sampled, self._problem.check(sampled, episode) if self._problem.wider else sampled)
@@ -265,7 +278,7 @@ class Refinement:
             return _Standing(effect.sampled, effect.checked)
         points = self._points(effect.distortion)
         trusted = current.trusted + abs(points)
-        if trusted > self.spec.trusted_points:
+        if trusted > (0.0 if self._careful else self.spec.trusted_points):
             return None
         expected = replace(
             effect.sampled,
@@ -304,6 +317,8 @@ class Refinement:
     def _move_to(self, standing: _Standing, *layers: int) -> _Standing:
         """Make a policy the current one: effects become estimates, edits of changed layers are open again."""
         self._current = standing
+        if not standing.trusted and standing.checked.loss_pct <= self._problem.budget.target_pct:
+            self._kept = standing
         for effect in self._effects.values():
             effect.sampled = effect.checked = None
         everywhere = EVERY_LAYER in layers
@@ -361,6 +376,8 @@ class Refinement:
         return {
             "generator": generator_state(self._rng),
             "current": None if self._current is None else asdict(self._current),
+            "kept": None if self._kept is None else asdict(self._kept),
+            "careful": self._careful,
             "overspent": self._overspent,
             "pending": [[asdict(layer) for layer in choices] for choices in self._pending],
             "starts": [candidate_state(start) for start in self._starts],
@@ -375,7 +392,8 @@ class Refinement:
     def load(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned."""
         restore_generator(self._rng, state["generator"])
-        self._current = None if state["current"] is None else _standing_from(state["current"])
+        self._current, self._kept = _standing_from(state["current"]), _standing_from(state["kept"])
+        self._careful = bool(state["careful"])
         self._overspent = int(state["overspent"])
         self._pending = [tuple(LayerPolicy(**layer) for layer in choices) for choices in state["pending"]]
         self._starts = [candidate_from(start) for start in state["starts"]]
@@ -396,7 +414,9 @@ def _harder_throughout(choices: Sequence[LayerPolicy], other: Sequence[LayerPoli
     return all(a.bits <= b.bits and a.sparsity >= b.sparsity for a, b in zip(choices, other, strict=True))
 
 
-def _standing_from(state: dict[str, Any]) -> _Standing:
+def _standing_from(state: dict[str, Any] | None) -> _Standing | None:
+    if state is None:
+        return None
     return _Standing(candidate_from(state["sampled"]), candidate_from(state["checked"]), state["trusted"])
 
 

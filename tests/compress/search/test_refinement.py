@@ -175,3 +175,25 @@ def test_small_edits_are_taken_without_a_check_each(toy_oracle) -> None:
         return counted.count("wider")
 
     assert checks(0.0) > 1.5 * checks(1.0)
+
+
+def test_trust_that_led_beyond_the_budget_is_taken_back(toy_oracle) -> None:
+    """The wider sample loses three times as much as the first one promises: what a check kept is returned to."""
+
+    class Disappointing(toy_oracle):
+        def _measure(self, choices):
+            measured = super()._measure(choices)
+            loss_pct = measured.accuracy_loss_pct + sum(0.5 * c.sparsity + 0.05 * (8 - c.bits) for c in choices)
+            return replace(measured, accuracy_loss_pct=loss_pct, distortion=loss_pct / 100.0)
+
+        def evaluate(self, policy: Policy, split: str = "validation"):
+            measured = super().evaluate(policy, split)
+            factor = 3.0 if split == "wider" else 1.0
+            return replace(measured, accuracy_loss_pct=factor * measured.accuracy_loss_pct)
+
+    problem = SearchProblem(Disappointing(DEPTH, seed=2), load_reward(), AccuracyBudget(2.0, 10**6), wider=2.0)
+    spec = RefinementSpec(trusted_points=1.5)
+    refinement = Refinement(problem, Archive(), SearchBudget(60, DEPTH), spec, 0)
+    finals = [refinement.run_episode(episode).final for episode in range(60)]
+    assert finals[-1].loss_pct <= problem.budget.target_pct
+    assert finals[-1].cost < 0.8
