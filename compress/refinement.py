@@ -24,6 +24,7 @@ import numpy as np
 from compress.agents.exploration import generator_state, restore_generator
 from compress.archive import Archive, candidate_from, candidate_state
 from compress.edits import EVERY_LAYER, Edit, edited, harder, harder_everywhere, softer
+from compress.harm import Harm
 from compress.method import EpisodeOutcome, SearchBudget
 from compress.policy import LayerPolicy
 from compress.problem import Candidate, SearchProblem
@@ -79,7 +80,7 @@ class _Standing:
     trusted: float = 0.0
 
 
-_NOTED_SHARE = 2.0
+_HARM_SHARE = 2.0
 """Losses up to so many times the budget say what distortion costs near it."""
 
 Key = tuple[int, int]
@@ -123,7 +124,7 @@ class Refinement:
         self._starts: list[Candidate] = []
         self._effects: dict[Key, _Effect] = {}
         self._useless: set[Key] = set()
-        self._noted = [0.0, 0.0]  # summed points and distortions
+        self._harm = Harm(_HARM_SHARE * problem.budget.max_loss_pct)
 
     def hyperparameters(self) -> dict[str, Any]:
         """Return every setting as it was used."""
@@ -135,19 +136,7 @@ class Refinement:
 
     def _score(self, cost: float, distortion: float, loss_pct: float) -> float:
         excess = max(loss_pct - self._problem.budget.target_pct, 0.0)
-        return cost + self.spec.trade_rate * self._points(distortion) + self.spec.penalty * excess
-
-    def _points(self, distortion: float) -> float:
-        """Return the points of accuracy that a distortion costs on average; 0 before any was measured."""
-        points, distortions = self._noted
-        return distortion * max(points, 0.0) / distortions if distortions > 0 else 0.0
-
-    def _measure(self, choices: tuple[LayerPolicy, ...], episode: int) -> Candidate:
-        """Measure on the sample and note what its distortion costs, unless it is far beyond what is looked for."""
-        candidate = self._problem.measure(choices, episode)
-        if candidate.loss_pct <= _NOTED_SHARE * self._problem.budget.max_loss_pct:
-            self._noted = [self._noted[0] + candidate.loss_pct, self._noted[1] + candidate.distortion]
-        return candidate
+        return cost + self.spec.trade_rate * self._harm.points(distortion) + self.spec.penalty * excess
 
     def run_episode(self, episode: int) -> EpisodeOutcome:
         """Measure as many policies as the budget gives an episode."""
@@ -181,13 +170,13 @@ class Refinement:
             return [checked]
         choices = self._edited(current, key)
         assert choices is not None  # a leading edit applies
-        sampled = self._measure(choices, episode)
+        sampled = self._harm.note(self._problem.measure(choices, episode))
         self._effects[key] = _effect(current.sampled, sampled, sampled, None if self._problem.wider else sampled)
         return self._unless_wider(sampled)
 
     def _measure_start(self, choices: tuple[LayerPolicy, ...], episode: int) -> list[Candidate]:
         """Measure a start, and drop those that are harder in every layer where it is ruined already."""
-        self._starts.append(self._measure(choices, episode))
+        self._starts.append(self._harm.note(self._problem.measure(choices, episode)))
         if self._starts[-1].loss_pct > self._problem.budget.max_loss_pct:
             self._pending = [other for other in self._pending if not _harder_throughout(other, choices)]
         return self._unless_wider(self._starts[-1])
@@ -204,7 +193,7 @@ class Refinement:
             starts = [dense, *(start for start in known if start.loss_pct <= target)]
 
             def standing(start: Candidate) -> float:
-                return start.cost + rate * self._points(start.distortion)
+                return start.cost + rate * self._harm.points(start.distortion)
 
             shortlist = sorted(starts, key=standing)[: self.spec.start_checks if self._problem.wider else 1]
             checked = [self._checked(start, episode) for start in shortlist]
@@ -255,7 +244,7 @@ class Refinement:
                 if key[0] in places
                 and key not in self._useless
                 and effect.saving >= self.spec.least_saving
-                and self._points(effect.distortion) <= room
+                and self._harm.points(effect.distortion) <= room
                 and (effect.checked is None or effect.checked.loss_pct <= allowed_pct)
             }
             if not fitting:
@@ -276,7 +265,7 @@ class Refinement:
             return None
         if effect.checked is not None:
             return _Standing(effect.sampled, effect.checked)
-        points = self._points(effect.distortion)
+        points = self._harm.points(effect.distortion)
         trusted = current.trusted + abs(points)
         if trusted > (0.0 if self._careful else self.spec.trusted_points):
             return None
@@ -289,7 +278,7 @@ class Refinement:
         return _Standing(effect.sampled, expected, trusted)
 
     def _rate(self, effect: _Effect) -> float:
-        return effect.saving / (max(self._points(effect.distortion), 0.0) + self._resolution)
+        return effect.saving / (max(self._harm.points(effect.distortion), 0.0) + self._resolution)
 
     def _unknown_edit(self, current: _Standing, places: Sequence[int]) -> Key | None:
         """Return the first edit that applies, saves and was never measured; those that do not are set aside."""
@@ -330,9 +319,9 @@ class Refinement:
     def _trade(self, current: _Standing, episode: int) -> list[Candidate]:
         """Measure one layer compressed further and, mostly, another relieved; keep it where the score is better."""
         choices, layers = self._proposal(current.checked)
-        sampled = self._measure(choices, episode)
+        sampled = self._harm.note(self._problem.measure(choices, episode))
         change = sampled.distortion - current.sampled.distortion
-        expected_pct = current.checked.loss_pct + self._points(change)
+        expected_pct = current.checked.loss_pct + self._harm.points(change)
         expected = self._score(sampled.cost, current.checked.distortion + change, expected_pct)
         if expected >= self.score(current.checked):
             return self._unless_wider(sampled)
@@ -386,7 +375,7 @@ class Refinement:
                 for key, effect in self._effects.items()
             ],
             "useless": [list(key) for key in sorted(self._useless)],
-            "noted": self._noted,
+            "harm": self._harm.state(),
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -402,7 +391,7 @@ class Refinement:
             for layer, number, saving, distortion, *candidates in state["effects"]
         }
         self._useless = {(layer, number) for layer, number in state["useless"]}
-        self._noted = [float(sum_) for sum_ in state["noted"]]
+        self._harm.load(state["harm"])
 
 
 def _effect(before: Candidate, after: Candidate, sampled: Candidate, checked: Candidate | None) -> _Effect:
