@@ -16,7 +16,7 @@ Source: the lazy greedy rule of Minoux, "Accelerated greedy algorithms for maxim
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from compress.harm import Harm
 from compress.method import EpisodeOutcome, SearchBudget
 from compress.policy import LayerPolicy
 from compress.problem import Candidate, SearchProblem
+from compress.standing import Effect, Standing, effect_from, standing_from, standing_state
 
 
 @dataclass(frozen=True)
@@ -52,32 +53,6 @@ class RefinementSpec:
     """Share of the trades that relieve a second layer."""
     draws: int = 50
     """How often a trade is drawn again that would not save anything."""
-
-
-@dataclass
-class _Effect:
-    """What an edit did when it was last measured: how much cost it saved for how much distortion.
-
-    `sampled` and `checked`: the candidate on the sample and on the wider one, None where it was not measured there
-    since the current policy last changed.
-    """
-
-    saving: float
-    distortion: float
-    sampled: Candidate | None = None
-    checked: Candidate | None = None
-
-
-@dataclass(frozen=True)
-class _Standing:
-    """The policy that is refined, as measured on the sample and on the wider one (the same where there is only one).
-
-    `trusted`: points of accuracy in `checked` that are expected, not measured, since the last check.
-    """
-
-    sampled: Candidate
-    checked: Candidate
-    trusted: float = 0.0
 
 
 _HARM_SHARE = 2.0
@@ -114,15 +89,15 @@ class Refinement:
         self._edits, self._relief = harder(problem.actions)[:affordable], softer()
         self._everywhere = harder_everywhere(problem.actions)
         self._resolution = 100.0 / problem.budget.images  # one answer: losses below it cannot be seen
-        self._current: _Standing | None = None
-        self._kept: _Standing | None = None  # the last one that a check found within the budget
+        self._current: Standing | None = None
+        self._kept: Standing | None = None  # the last one that a check found within the budget
         self._careful = False
         self._overspent = 0
         bits = range(problem.actions.max_bits - 1, problem.actions.min_bits - 1, -1)
         uniform = [(LayerPolicy(bits=b),) * problem.depth for b in bits]
         self._pending: list[tuple[LayerPolicy, ...]] = [*uniform, *starts]
         self._starts: list[Candidate] = []
-        self._effects: dict[Key, _Effect] = {}
+        self._effects: dict[Key, Effect] = {}
         self._useless: set[Key] = set()
         self._harm = Harm(_HARM_SHARE * problem.budget.max_loss_pct)
 
@@ -132,11 +107,9 @@ class Refinement:
 
     def score(self, candidate: Candidate) -> float:
         """Return the metric plus what the lost accuracy is worth in a trade; lower is better."""
-        return self._score(candidate.cost, candidate.distortion, candidate.loss_pct)
-
-    def _score(self, cost: float, distortion: float, loss_pct: float) -> float:
-        excess = max(loss_pct - self._problem.budget.target_pct, 0.0)
-        return cost + self.spec.trade_rate * self._harm.points(distortion) + self.spec.penalty * excess
+        excess = max(candidate.loss_pct - self._problem.budget.target_pct, 0.0)
+        worth = self.spec.trade_rate * self._harm.points(candidate.distortion)
+        return candidate.cost + worth + self.spec.penalty * excess
 
     def run_episode(self, episode: int) -> EpisodeOutcome:
         """Measure as many policies as the budget gives an episode."""
@@ -166,12 +139,12 @@ class Refinement:
             return self._trade(current, episode)
         if known is not None and known.sampled is not None:
             checked = self._problem.check(known.sampled, episode)
-            self._effects[key] = _effect(current.checked, checked, known.sampled, checked)
+            self._effects[key] = Effect.between(current.checked, checked, known.sampled, checked)
             return [checked]
         choices = self._edited(current, key)
         assert choices is not None  # a leading edit applies
         sampled = self._harm.note(self._problem.measure(choices, episode))
-        self._effects[key] = _effect(current.sampled, sampled, sampled, None if self._problem.wider else sampled)
+        self._effects[key] = Effect.between(current.sampled, sampled, sampled, None if self._problem.wider else sampled)
         return self._unless_wider(sampled)
 
     def _measure_start(self, choices: tuple[LayerPolicy, ...], episode: int) -> list[Candidate]:
@@ -184,7 +157,7 @@ class Refinement:
     def _unless_wider(self, sampled: Candidate) -> list[Candidate]:
         return [] if self._problem.wider else [sampled]
 
-    def _standing(self, episode: int) -> _Standing:
+    def _standing(self, episode: int) -> Standing:
         """Return the policy that is refined; the best start where none is yet."""
         if self._current is None:
             dense = self._problem.candidate((), self._problem.oracle.baseline, -1)
@@ -201,7 +174,7 @@ class Refinement:
             self._kept = self._current
         return self._current
 
-    def _verify(self, current: _Standing, episode: int) -> Candidate:
+    def _verify(self, current: Standing, episode: int) -> Candidate:
         """Check a policy that was trusted; where it loses too much, go back and trust no more."""
         there = self._checked(current.sampled, episode)
         if there.checked.loss_pct <= self._problem.budget.target_pct or self._kept is None:
@@ -211,12 +184,12 @@ class Refinement:
             self._careful = True
         return there.checked
 
-    def _checked(self, sampled: Candidate, episode: int) -> _Standing:
-        return _Standing(sampled, self._problem.check(sampled, episode) if self._problem.wider else sampled)
+    def _checked(self, sampled: Candidate, episode: int) -> Standing:
+        return Standing(sampled, self._problem.check(sampled, episode) if self._problem.wider else sampled)
 
     # -- greedy ------------------------------------------------------------------------------------------------
 
-    def _leading_edit(self, current: _Standing) -> Key | None:
+    def _leading_edit(self, current: Standing) -> Key | None:
         """Return the edit to measure or to check next, having taken those that lead and were checked.
 
         Edits of every layer come first; None where no edit fits into the accuracy budget.
@@ -229,8 +202,8 @@ class Refinement:
         return None
 
     def _leading_among(
-        self, places: Sequence[int], allowed_pct: float, current: _Standing
-    ) -> tuple[Key | None, _Standing]:
+        self, places: Sequence[int], allowed_pct: float, current: Standing
+    ) -> tuple[Key | None, Standing]:
         """Return the same among some layers' edits and within some points of loss, and what the current policy is
         then; edits never measured come before all others."""
         while True:
@@ -259,28 +232,19 @@ class Refinement:
             else:
                 self._useless.add(key)
 
-    def _following(self, current: _Standing, effect: _Effect) -> _Standing | None:
+    def _following(self, current: Standing, effect: Effect) -> Standing | None:
         """Return the policy with an edit as far as it is known; None where it has to be measured or checked first."""
         if effect.sampled is None:
             return None
         if effect.checked is not None:
-            return _Standing(effect.sampled, effect.checked)
-        points = self._harm.points(effect.distortion)
-        trusted = current.trusted + abs(points)
-        if trusted > (0.0 if self._careful else self.spec.trusted_points):
-            return None
-        expected = replace(
-            effect.sampled,
-            accuracy_pct=current.checked.accuracy_pct - points,
-            loss_pct=current.checked.loss_pct + points,
-            distortion=current.checked.distortion + effect.distortion,
-        )
-        return _Standing(effect.sampled, expected, trusted)
+            return Standing(effect.sampled, effect.checked)
+        following = current.expected(effect.sampled, effect.distortion, self._harm.points(effect.distortion))
+        return None if following.trusted > (0.0 if self._careful else self.spec.trusted_points) else following
 
-    def _rate(self, effect: _Effect) -> float:
+    def _rate(self, effect: Effect) -> float:
         return effect.saving / (max(self._harm.points(effect.distortion), 0.0) + self._resolution)
 
-    def _unknown_edit(self, current: _Standing, places: Sequence[int]) -> Key | None:
+    def _unknown_edit(self, current: Standing, places: Sequence[int]) -> Key | None:
         """Return the first edit that applies, saves and was never measured; those that do not are set aside."""
         for layer in places:
             for number in range(len(self._edits_of(layer))):
@@ -296,34 +260,33 @@ class Refinement:
                 self._useless.add(key)
         return None
 
-    def _edited(self, current: _Standing, key: Key) -> tuple[LayerPolicy, ...] | None:
+    def _edited(self, current: Standing, key: Key) -> tuple[LayerPolicy, ...] | None:
         edit, depth = self._edits_of(key[0])[key[1]], self._problem.depth
         return edited(current.checked.choices, key[0], edit, depth, self._problem.actions)
 
     def _edits_of(self, layer: int) -> tuple[Edit, ...]:
         return self._everywhere if layer == EVERY_LAYER else self._edits
 
-    def _move_to(self, standing: _Standing, *layers: int) -> _Standing:
+    def _move_to(self, standing: Standing, *layers: int) -> Standing:
         """Make a policy the current one: effects become estimates, edits of changed layers are open again."""
         self._current = standing
         if not standing.trusted and standing.checked.loss_pct <= self._problem.budget.target_pct:
             self._kept = standing
         for effect in self._effects.values():
-            effect.sampled = effect.checked = None
+            effect.forget()
         everywhere = EVERY_LAYER in layers
         self._useless = {key for key in self._useless if not everywhere and key[0] not in (*layers, EVERY_LAYER)}
         return standing
 
     # -- trades ------------------------------------------------------------------------------------------------
 
-    def _trade(self, current: _Standing, episode: int) -> list[Candidate]:
+    def _trade(self, current: Standing, episode: int) -> list[Candidate]:
         """Measure one layer compressed further and, mostly, another relieved; keep it where the score is better."""
         choices, layers = self._proposal(current.checked)
         sampled = self._harm.note(self._problem.measure(choices, episode))
         change = sampled.distortion - current.sampled.distortion
-        expected_pct = current.checked.loss_pct + self._harm.points(change)
-        expected = self._score(sampled.cost, current.checked.distortion + change, expected_pct)
-        if expected >= self.score(current.checked):
+        expected = current.expected(sampled, change, self._harm.points(change))
+        if self.score(expected.checked) >= self.score(current.checked):
             return self._unless_wider(sampled)
         there = self._checked(sampled, episode)
         if self.score(there.checked) < self.score(current.checked):
@@ -364,16 +327,13 @@ class Refinement:
         """Return what `load` needs to continue exactly."""
         return {
             "generator": generator_state(self._rng),
-            "current": None if self._current is None else asdict(self._current),
-            "kept": None if self._kept is None else asdict(self._kept),
+            "current": standing_state(self._current),
+            "kept": standing_state(self._kept),
             "careful": self._careful,
             "overspent": self._overspent,
             "pending": [[asdict(layer) for layer in choices] for choices in self._pending],
             "starts": [candidate_state(start) for start in self._starts],
-            "effects": [
-                [*key, effect.saving, effect.distortion, *_states(effect.sampled, effect.checked)]
-                for key, effect in self._effects.items()
-            ],
+            "effects": [[*key, *effect.state()] for key, effect in self._effects.items()],
             "useless": [list(key) for key in sorted(self._useless)],
             "harm": self._harm.state(),
         }
@@ -381,33 +341,16 @@ class Refinement:
     def load(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned."""
         restore_generator(self._rng, state["generator"])
-        self._current, self._kept = _standing_from(state["current"]), _standing_from(state["kept"])
+        self._current, self._kept = standing_from(state["current"]), standing_from(state["kept"])
         self._careful = bool(state["careful"])
         self._overspent = int(state["overspent"])
         self._pending = [tuple(LayerPolicy(**layer) for layer in choices) for choices in state["pending"]]
         self._starts = [candidate_from(start) for start in state["starts"]]
-        self._effects = {
-            (layer, number): _Effect(saving, distortion, *(entry and candidate_from(entry) for entry in candidates))
-            for layer, number, saving, distortion, *candidates in state["effects"]
-        }
+        self._effects = {(layer, number): effect_from(effect) for layer, number, *effect in state["effects"]}
         self._useless = {(layer, number) for layer, number in state["useless"]}
         self._harm.load(state["harm"])
-
-
-def _effect(before: Candidate, after: Candidate, sampled: Candidate, checked: Candidate | None) -> _Effect:
-    return _Effect(before.cost - after.cost, after.distortion - before.distortion, sampled, checked)
 
 
 def _harder_throughout(choices: Sequence[LayerPolicy], other: Sequence[LayerPolicy]) -> bool:
     """Return whether no layer of the choices keeps more bits or weights than in the other ones."""
     return all(a.bits <= b.bits and a.sparsity >= b.sparsity for a, b in zip(choices, other, strict=True))
-
-
-def _standing_from(state: dict[str, Any] | None) -> _Standing | None:
-    if state is None:
-        return None
-    return _Standing(candidate_from(state["sampled"]), candidate_from(state["checked"]), state["trusted"])
-
-
-def _states(*candidates: Candidate | None) -> list[dict[str, Any] | None]:
-    return [None if candidate is None else candidate_state(candidate) for candidate in candidates]
