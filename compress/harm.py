@@ -8,30 +8,38 @@ from __future__ import annotations
 
 from compress.problem import Candidate
 
+_GUESS_AT, _GUESSED_POINTS = 0.02, 1.0
+"""Before anything is known, a distortion of 0.02 costs a point (ResNets and VGGs on CIFAR-10 lie near it); counts as
+one measurement."""
+
 
 class Harm:
-    """The ratio of the points lost to the distortion, over the candidates that lose at most `largest_loss_pct`."""
+    """The points lost per distortion: the line through 0 of least squares over the candidates that lose at most
+    `largest_loss_pct`.
+
+    Squares, since the many mild candidates all share the luck of their sample and would drown out what the few harder
+    ones say. Never below a tenth of the guess: a sample on which nothing seems to be lost is lucky.
+    """
 
     def __init__(self, largest_loss_pct: float) -> None:
         self._largest_loss_pct = largest_loss_pct
-        self._points = self._distortion = 0.0
+        self._products, self._squares = _GUESS_AT * _GUESSED_POINTS, _GUESS_AT**2
 
     def note(self, candidate: Candidate) -> Candidate:
         """Learn from a measured candidate and return it."""
         if candidate.loss_pct <= self._largest_loss_pct:
-            self._points += candidate.loss_pct
-            self._distortion += candidate.distortion
+            self._products += candidate.loss_pct * candidate.distortion
+            self._squares += candidate.distortion**2
         return candidate
 
     def points(self, distortion: float) -> float:
-        """Return the points of accuracy that a distortion, or a change of it, costs on average; 0 before any was
-        noted."""
-        return distortion * max(self._points, 0.0) / self._distortion if self._distortion > 0 else 0.0
+        """Return the points of accuracy that a distortion, or a change of it, costs on average."""
+        return distortion * max(self._products / self._squares, 0.1 * _GUESSED_POINTS / _GUESS_AT)
 
     def state(self) -> list[float]:
         """Return what `load` needs to continue exactly."""
-        return [self._points, self._distortion]
+        return [self._products, self._squares]
 
     def load(self, state: list[float]) -> None:
         """Continue from what `state` returned."""
-        self._points, self._distortion = (float(total) for total in state)
+        self._products, self._squares = (float(total) for total in state)

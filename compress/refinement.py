@@ -55,7 +55,7 @@ class RefinementSpec:
     """How often a trade is drawn again that would not save anything."""
 
 
-_HARM_SHARE = 2.0
+_HARM_SHARE = 3.0
 """Losses up to so many times the budget say what distortion costs near it."""
 
 Key = tuple[int, int]
@@ -239,7 +239,9 @@ class Refinement:
         if effect.checked is not None:
             return Standing(effect.sampled, effect.checked)
         following = current.expected(effect.sampled, effect.distortion, self._harm.points(effect.distortion))
-        return None if following.trusted > (0.0 if self._careful else self.spec.trusted_points) else following
+        ruined = effect.sampled.loss_pct > self._problem.budget.max_loss_pct
+        trust = 0.0 if self._careful or ruined else self.spec.trusted_points
+        return following if following.trusted <= trust else None
 
     def _rate(self, effect: Effect) -> float:
         return effect.saving / (max(self._harm.points(effect.distortion), 0.0) + self._resolution)
