@@ -62,9 +62,7 @@ def _confirmed(archive: Archive, confirmation: Confirmation) -> Selection | None
     From the cheapest on in even strides to the first that keeps it, then the skipped ones before that by halving. Not
     by halving alone: policies that save little may have been measured on one sample only and keep less than they say.
     """
-    allowed = confirmation.budget.max_loss_pct + 1.0  # nothing beyond has a chance
-    contenders = [known for known in archive.contenders() if known.cost < 1.0 and known.loss_pct <= allowed]
-    contenders.reverse()
+    contenders = _undistorted(archive, confirmation.budget.max_loss_pct + 1.0)  # nothing beyond has a chance
     losses: dict[int, float] = {}
 
     def keeps(index: int, allowed_pct: float) -> bool:
@@ -86,3 +84,17 @@ def _confirmed(archive: Archive, confirmation: Confirmation) -> Selection | None
                 low = middle + 1
         return Selection(contenders[high], feasible=True, confirmed_loss_pct=losses[high])
     return None
+
+
+def _undistorted(archive: Archive, allowed_pct: float) -> list[Candidate]:
+    """Return the contenders within some points of loss, the cheapest first, each less distorted than all before it.
+
+    Accuracy on one sample is luck in part, distortion hardly: a policy that saves less than another and distorts more
+    only had luck, and would lead the halving astray.
+    """
+    chosen: list[Candidate] = []
+    for known in reversed(archive.contenders()):
+        within = known.cost < 1.0 and known.loss_pct <= allowed_pct
+        if within and (not chosen or known.distortion < chosen[-1].distortion):
+            chosen.append(known)
+    return chosen

@@ -161,8 +161,9 @@ def test_not_a_number_in_the_reward_ends_the_run_and_keeps_the_checkpoint(toy_or
     second.run(_ignore)
 
 
-def _candidate(loss: float, cost: float, reward: float = 0.0) -> Candidate:
-    return Candidate((LayerPolicy("level", 0.5, 4),), 90.0, loss, 0.0, cost, 1.0, 1.0, reward, 0)
+def _candidate(loss: float, cost: float, reward: float = 0.0, distortion: float | None = None) -> Candidate:
+    distortion = (1.0 + loss) / 100.0 if distortion is None else distortion
+    return Candidate((LayerPolicy("level", 0.5, 4),), 90.0, loss, distortion, cost, 1.0, 1.0, reward, 0)
 
 
 def test_the_archive_keeps_exactly_the_non_dominated() -> None:
@@ -221,6 +222,19 @@ def test_the_choice_is_confirmed_on_images_that_the_search_did_not_look_at() -> 
     assert selection.feasible and selection.candidate.loss_pct == pytest.approx(0.8)
     assert selection.confirmed_loss_pct == pytest.approx(1.8)
     assert len(looked) == len(set(looked)) <= 24
+
+
+def test_lucky_policies_do_not_lead_the_search_for_the_choice_astray() -> None:
+    """The agent of a long search leaves hundreds of policies that save little and distort much, but were lucky."""
+    ruins = [_candidate(2.5 - 0.001 * step, 0.3 + 0.0005 * step, distortion=0.04) for step in range(64)]
+    good = [_candidate(1.0 - 0.05 * step, 0.4 + 0.01 * step, distortion=0.017 - 0.001 * step) for step in range(6)]
+    lucky = [_candidate(0.5 - 0.002 * step, 0.5 + 0.003 * step, distortion=0.03) for step in range(60)]
+    mild = [_candidate(0.2 - 0.002 * step, 0.8 + 0.002 * step, distortion=0.01) for step in range(20)]
+    archive = Archive(tolerance_pct=1.0)
+    archive.extend([*ruins, *good, *lucky, *mild])
+    confirmation = Confirmation(lambda known: 100.0 * known.distortion, AccuracyBudget(2.0, 20_000))
+    selection = select(archive, AccuracyBudget(2.0, 500, 1.0), confirmation)
+    assert selection.candidate == good[0]  # the first strides miss it
 
 
 def test_policies_that_promise_too_much_do_not_hide_a_cheaper_one_that_keeps_the_budget() -> None:
