@@ -20,7 +20,7 @@ from compress.policy import NO_PRUNER, LayerPolicy
 
 PRUNER = "level"
 START_SPARSITIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
-"""Shares of all weights that starts leave out; beyond, no network that was measured keeps its accuracy one-shot."""
+"""Shares of all weights that starts leave out: a start that is ruined already is of no use to a local search."""
 _LEAST_START_BITS = 4
 _HALVINGS = 60
 
@@ -96,8 +96,11 @@ class Allocation:
         return tuple(_policy(round(float(s), 4), int(b)) for s, b in zip(shares, widths, strict=True))
 
     def starts(self) -> list[tuple[LayerPolicy, ...]]:
-        """Return policies to start a local search from, the mildest first; none is pruned where PRUNER is not among
-        the pruners to choose from."""
+        """Return policies to start a local search from, the mildest first.
+
+        Each pairs a share of all weights with a mean precision; where the action space has no PRUNER, they differ in
+        precision only.
+        """
         actions = self._actions
         sparsities = START_SPARSITIES if PRUNER in actions.pruners else START_SPARSITIES[:1]
         bits = np.arange(actions.max_bits, max(actions.min_bits, _LEAST_START_BITS) - 0.25, -0.5)

@@ -7,7 +7,7 @@ computed in integers, which is what the float simulation computes too, so that b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from compress.calibration import Calibration
 from compress.compression import Compression, Compressor
 from compress.execution import Program, Values, is_foldable, module_on
 from compress.integer_network import IntegerLayer, Window
+from compress.memory import release_free_memory
 from compress.network import CompressibleLayer, NetworkGraph
 from compress.parallel import on_all_cores
 from compress.policy import DENSE_8BIT, LayerPolicy
@@ -65,6 +66,7 @@ _Result = TypeVar("_Result")
 BATCH_BYTES = {"cpu": 12 * 2**20, "cuda": 128 * 2**20}
 """A batch's largest activation: what a CPU's last-level cache holds with room for the layer's output; on a GPU, what
 keeps all its cores busy."""
+_UNTIDY_BYTES = 256 * 2**20
 LARGEST_BATCH = {"cpu": 128, "cuda": 1024}
 
 
@@ -113,6 +115,7 @@ class Evaluator:
         self._dense_sites: dict[str, Callable[[Tensor], Tensor]] = {}
         self._screen = screen
         self._dense: Tensor | None = None
+        self._kept_anew = 0
         self.reset()
 
     # -- policies ----------------------------------------------------------------------------------------------
@@ -234,6 +237,7 @@ class Evaluator:
                 break
         self._cuts.update(keeping)
         self._forget()
+        self._tidy(keeping)
         return torch.cat(answers)
 
     def _rounds(self) -> list[list[tuple[int, Tensor]]]:
@@ -248,16 +252,16 @@ class Evaluator:
         while self._cuts and self.kept_bytes() > self._plan.kept_bytes:
             del self._cuts[min(self._cuts)]
 
+    def _tidy(self, kept: Mapping[int, list[Values]]) -> None:
+        """Give free memory back once enough was kept anew: what it replaced has left holes in the heap."""
+        self._kept_anew += _bytes_of(kept)
+        if self._kept_anew > _UNTIDY_BYTES:
+            self._kept_anew = 0
+            release_free_memory()
+
     def kept_bytes(self) -> int:
         """Return the bytes of the activations that are kept; tensors that cuts share count once."""
-        tensors = {
-            value.untyped_storage().data_ptr(): value.untyped_storage().nbytes()
-            for batches in self._cuts.values()
-            for values in batches
-            for value in values.values()
-            if isinstance(value, Tensor)
-        }
-        return sum(tensors.values())
+        return _bytes_of(self._cuts)
 
     # -- sites -------------------------------------------------------------------------------------------------
 
@@ -370,6 +374,18 @@ def _affine_of(normalization: nn.Module) -> tuple[Tensor, Tensor]:
     if normalization.bias is not None:
         bias = bias + normalization.bias.detach().double()
     return gain.float(), bias.float()
+
+
+def _bytes_of(cuts: Mapping[int, list[Values]]) -> int:
+    """Return the bytes of cuts' activations; tensors that they share count once."""
+    tensors = {
+        value.untyped_storage().data_ptr(): value.untyped_storage().nbytes()
+        for batches in cuts.values()
+        for values in batches
+        for value in values.values()
+        if isinstance(value, Tensor)
+    }
+    return sum(tensors.values())
 
 
 def _planes(images: Tensor) -> Tensor:

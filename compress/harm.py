@@ -9,8 +9,8 @@ from __future__ import annotations
 from compress.problem import Candidate
 
 _GUESS_AT, _GUESSED_POINTS = 0.02, 1.0
-"""Before anything is known, a distortion of 0.02 costs a point (ResNets and VGGs on CIFAR-10 lie near it); counts as
-one measurement."""
+"""Before anything is known, a distortion of 0.02 is taken to cost a point: a guess with the weight of one measurement,
+outweighed by the first starts that are measured."""
 
 
 class Harm:

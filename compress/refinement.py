@@ -190,9 +190,9 @@ class Refinement:
     # -- greedy ------------------------------------------------------------------------------------------------
 
     def _leading_edit(self, current: Standing) -> Key | None:
-        """Return the edit to measure or to check next, having taken those that lead and were checked.
+        """Take the leading edits as long as enough is known of them, and return the one to measure or check next.
 
-        Edits of every layer come first; None where no edit fits into the accuracy budget.
+        Edits of every layer come first, then all; None where no edit fits into the accuracy budget.
         """
         layers = range(self._problem.depth)
         for places, share in (((EVERY_LAYER,), self.spec.everywhere_share), ((EVERY_LAYER, *layers), 1.0)):
@@ -204,8 +204,8 @@ class Refinement:
     def _leading_among(
         self, places: Sequence[int], allowed_pct: float, current: Standing
     ) -> tuple[Key | None, Standing]:
-        """Return the same among some layers' edits and within some points of loss, and what the current policy is
-        then; edits never measured come before all others."""
+        """Do so among the edits of `places` and up to `allowed_pct` points of loss; return the edit and the policy
+        that is current then. Edits never measured come before all others."""
         while True:
             unknown = self._unknown_edit(current, places)
             if unknown is not None:

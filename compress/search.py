@@ -12,7 +12,6 @@ from typing import Any
 from compress.archive import Archive, candidate_from, candidate_state
 from compress.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from compress.interruption import remembered_interrupt
-from compress.memory import release_free_memory
 from compress.method import EpisodeOutcome, SearchMethod
 from compress.problem import Candidate, SearchProblem
 
@@ -98,7 +97,6 @@ class SearchLoop:
         progress = self.progress
         start = time.perf_counter()
         outcome = phase.method.run_episode(progress.episode)
-        release_free_memory()
         self.archive.extend(outcome.candidates)
         progress.evaluations = self._problem.oracle.evaluations
         row = self._row(phase, outcome)

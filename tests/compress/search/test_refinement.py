@@ -36,6 +36,18 @@ def flattering(toy_oracle):
     return Flattering(DEPTH, seed=2)
 
 
+def nothing_free(toy_oracle, points_per_distortion: float = 100.0):
+    """Return a class of oracles in which each bit and each pruned weight of any layer costs accuracy."""
+
+    class NothingFree(toy_oracle):
+        def _measure(self, choices):
+            measured = super()._measure(choices)
+            loss_pct = measured.accuracy_loss_pct + sum(0.5 * c.sparsity + 0.05 * (8 - c.bits) for c in choices)
+            return replace(measured, accuracy_loss_pct=loss_pct, distortion=loss_pct / points_per_distortion)
+
+    return NothingFree
+
+
 def refine(oracle, wider: float, episodes: int = 30) -> tuple[SearchLoop, SearchProblem]:
     problem = SearchProblem(oracle, load_reward(), AccuracyBudget(2.0, 10**6), wider=wider)
     archive = Archive()
@@ -156,13 +168,7 @@ def test_small_edits_are_taken_without_a_check_each(toy_oracle) -> None:
     def checks(trusted_points: float) -> int:
         counted = []
 
-        class Counting(toy_oracle):
-            def _measure(self, choices):
-                measured = super()._measure(choices)
-                extra = sum(0.2 * choice.sparsity + 0.02 * (8 - choice.bits) for choice in choices)  # nothing is free
-                loss_pct = measured.accuracy_loss_pct + extra
-                return replace(measured, accuracy_loss_pct=loss_pct, distortion=loss_pct / 100.0)
-
+        class Counting(nothing_free(toy_oracle)):
             def evaluate(self, policy: Policy, split: str = "validation"):
                 counted.append(split)
                 return super().evaluate(policy, split)
@@ -180,12 +186,7 @@ def test_small_edits_are_taken_without_a_check_each(toy_oracle) -> None:
 def test_trust_that_led_beyond_the_budget_is_taken_back(toy_oracle) -> None:
     """The wider sample loses three times as much as the first one promises: what a check kept is returned to."""
 
-    class Disappointing(toy_oracle):
-        def _measure(self, choices):
-            measured = super()._measure(choices)
-            loss_pct = measured.accuracy_loss_pct + sum(0.5 * c.sparsity + 0.05 * (8 - c.bits) for c in choices)
-            return replace(measured, accuracy_loss_pct=loss_pct, distortion=loss_pct / 100.0)
-
+    class Disappointing(nothing_free(toy_oracle)):
         def evaluate(self, policy: Policy, split: str = "validation"):
             measured = super().evaluate(policy, split)
             factor = 3.0 if split == "wider" else 1.0
@@ -202,12 +203,7 @@ def test_trust_that_led_beyond_the_budget_is_taken_back(toy_oracle) -> None:
 def test_a_sample_on_which_nothing_is_lost_is_not_trusted_blindly(toy_oracle) -> None:
     """ResNet18, seed 1: its 500 images lost nothing at first, so no edit seemed to cost anything, and 99 % went."""
 
-    class Lucky(toy_oracle):
-        def _measure(self, choices):
-            measured = super()._measure(choices)
-            loss_pct = measured.accuracy_loss_pct + sum(0.5 * c.sparsity + 0.05 * (8 - c.bits) for c in choices)
-            return replace(measured, accuracy_loss_pct=loss_pct, distortion=loss_pct / 50.0)
-
+    class Lucky(nothing_free(toy_oracle, points_per_distortion=50.0)):
         def evaluate(self, policy: Policy, split: str = "validation"):
             measured = super().evaluate(policy, split)
             return measured if split == "wider" else replace(measured, accuracy_loss_pct=-0.4)
