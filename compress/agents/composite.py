@@ -62,6 +62,7 @@ class CompositeSpec:
             ddpg=replace(self.ddpg, sigma_decay=decay, updates_per_step=updates),
             rainbow=replace(
                 self.rainbow,
+                replay_period=max(1, round(self.rainbow.replay_period * share)),
                 start_transitions=max(self.rainbow.batch, round(self.rainbow.start_transitions * share)),
                 target_sync_episodes=max(1, round(self.rainbow.target_sync_episodes * share)),
             ),
@@ -82,7 +83,7 @@ class CompositeAgent:
         self._rng = np.random.default_rng(seed)
         torch_seed = int(self._rng.integers(2**31))
         self.ddpg = DDPG(STATE_SIZE, 2, spec.ddpg, torch_seed, self._rng)
-        self._pruners = len(problem.actions.pruners)
+        self._depth, self._pruners = problem.depth, len(problem.actions.pruners)
         sizes = (STATE_SIZE, spec.ddpg.hidden, self._pruners)
         self.rainbow = Rainbow(sizes, self.env.return_bounds(), spec.rainbow, torch_seed + 1, self._rng)
         self.monitor = RewardMonitor(spec.monitor)
@@ -101,16 +102,16 @@ class CompositeAgent:
         hardness = float(self._rng.random())
         self.env.episode = episode
         state, _ = self.env.reset()
-        total, candidates, done = 0.0, list[Candidate](), False
+        total, candidates = 0.0, list[Candidate]()
         losses = {"critic_loss": 0.0, "rainbow_loss": 0.0}
-        while not done:
+        for layer in range(self._depth):
             action = self._warmup_action(hardness) if warming else self.ddpg.act(state, hardness * self._sigma)
             pruner = self._choose_pruner(state)
             following, reward, done, _, info = self.env.compress(float(action[0]), float(action[1]), pruner)
             self.ddpg.replay.add(state=state, action=action, reward=reward, next_state=following, done=float(done))
             self.rainbow.remember(state, pruner, reward, following, done)
             if not warming:
-                losses = self._learn(episode)
+                losses |= self._learn(episode, layer)
             total += reward
             if info["candidate"] is not None:
                 candidates.append(info["candidate"])
@@ -129,12 +130,13 @@ class CompositeAgent:
             return self.rainbow.act(state, self.ddpg.actor.features)
         return int(self._rng.integers(self._pruners))
 
-    def _learn(self, episode: int) -> dict[str, float]:
+    def _learn(self, episode: int, layer: int) -> dict[str, float]:
+        """Update what is due after a layer's action and return the losses."""
         progress = episode / max(self._budget.episodes, 1)
-        losses = {"critic_loss": 0.0, "rainbow_loss": 0.0}
+        losses = {}
         for _ in range(self.spec.ddpg.updates_per_step):
             losses["critic_loss"] = self.ddpg.update(progress)
-        if self.monitor.unlocked:
+        if self.monitor.unlocked and (episode * self._depth + layer) % self.spec.rainbow.replay_period == 0:
             features, target_features = self.ddpg.actor.features, self.ddpg.target_actor.features
             losses["rainbow_loss"] = self.rainbow.update(features, target_features, progress)
         return losses

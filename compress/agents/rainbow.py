@@ -55,6 +55,8 @@ class RainbowSpec:
     """Beta of the prioritized replay at the start; it grows to 1 over the search."""
     start_transitions: int = 128
     """Transitions in the replay before learning starts."""
+    replay_period: int = 4
+    """Actions between two updates (Hessel et al., appendix)."""
     target_sync_episodes: int = 5
     """Episodes between two copies of the online network to the target."""
 

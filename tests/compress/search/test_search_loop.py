@@ -382,3 +382,20 @@ def test_ctrl_c_that_something_swallows_stops_after_the_episode(toy_oracle, tmp_
     finally:
         signal.signal(signal.SIGINT, before)
     assert len(loop.progress.rows) == 3
+
+
+def test_rainbow_learns_once_in_a_replay_period(toy_oracle, monkeypatch) -> None:
+    problem = SearchProblem(toy_oracle(DEPTH), load_reward(), AccuracyBudget(2.0, 100_000))
+    spec = replace(SMALL, warmup_episodes=0, rainbow=replace(SMALL.rainbow, replay_period=3))
+    agent = CompositeAgent(problem, SearchBudget(3, DEPTH), spec, 0)
+    agent.monitor.unlocked = True
+    updates = []
+    monkeypatch.setattr(agent.rainbow, "update", lambda *_: updates.append(problem.oracle.evaluations) or 0.0)
+    for episode in range(3):
+        agent.run_episode(episode)
+    assert updates == [1, 4, 7, 10]  # across the episodes' ends
+
+
+def test_a_short_search_lets_rainbow_learn_more_often() -> None:
+    assert CompositeSpec().scaled(1100).rainbow.replay_period == 4  # Hessel et al.
+    assert CompositeSpec().scaled(50).rainbow.replay_period == 1
