@@ -27,7 +27,8 @@ State: TypeAlias = NDArray[np.float32]
 
 
 class RewardMode(str, Enum):
-    """When the agent is paid: after each layer, for each layer's change, or once an episode."""
+    """What the agent is paid: after each layer the reward of the network so far (STEP, the paper's) or its change
+    (DELTA: an episode's sum is what the final policy gains on the dense network), or at the end only (TERMINAL)."""
 
     STEP = "step"
     DELTA = "delta"
