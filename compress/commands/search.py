@@ -25,7 +25,9 @@ from hwsim.errors import InputError, RunError
 @click.option("--metric", help="energy (default), latency or edp: what is lowered.")
 @click.option("--max-loss", type=float, help="Points of accuracy that may be lost (default 2).")
 @click.option("--reward", help="A 40 x 40 reward CSV (default: the shipped table).")
-@click.option("--reward-mode", help="What the agent is paid: step (default: each reward), delta (its change) or terminal.")
+@click.option(
+    "--reward-mode", help="What the agent is paid: step (default: each reward), delta (its change) or terminal."
+)
 @click.option("--rates", help="amc (default: actor 1e-4, critic 1e-3) or paper, the reverse: learning rates.")
 @click.option("--min-bits", type=int, help="The lowest precision (default 2).")
 @click.option("--max-sparsity", type=float, help="The highest pruning ratio of a layer (default 0.9).")
