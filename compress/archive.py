@@ -4,7 +4,6 @@ front, and those beaten by so little accuracy that other images might see it oth
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 
 from compress.policy import LayerPolicy
@@ -94,7 +93,7 @@ class Archive:
 
 def candidate_state(candidate: Candidate) -> dict[str, Any]:
     """Return a candidate as plain values (JSON and checkpoints)."""
-    return asdict(candidate)
+    return {**vars(candidate), "choices": [dict(vars(choice)) for choice in candidate.choices]}
 
 
 def candidate_from(state: dict[str, Any]) -> Candidate:

@@ -30,8 +30,8 @@ class Phase:
 class Progress:
     """Where a search stands; all of it is in the checkpoint.
 
-    `rows` is episodes.csv; `phase_best` the cheapest allowed candidate at each phase's end; `method_s` is the part of
-    `elapsed_s` that went into the method itself, not into refinement.
+    `rows` is episodes.csv; `phase_best` the cheapest allowed candidate at each phase's end; `elapsed_s` the episodes'
+    time, of which `method_s` went into the method itself, not into refinement; `saving_s` that of their checkpoints.
     """
 
     phase: int = 0
@@ -40,6 +40,7 @@ class Progress:
     elapsed_s: float = 0.0
     method_s: float = 0.0
     measuring_s: float = 0.0
+    saving_s: float = 0.0
     rows: list[Row] = field(default_factory=list)
     phase_best: list[Candidate | None] = field(default_factory=list)
 
@@ -109,6 +110,7 @@ class SearchLoop:
         progress.measuring_s = self._problem.measuring_s
         if self._folder is not None:
             save_checkpoint(self._folder, self._content())
+            progress.saving_s += time.perf_counter() - start - seconds  # the next checkpoint knows of it
         observer(progress, row, self.archive)
 
     def _row(self, phase: Phase, outcome: EpisodeOutcome) -> Row:

@@ -187,7 +187,7 @@ def _finish(
         "best": best_content(figures, policy),
         "episodes": spec.episodes,
         "evaluations": loop.progress.evaluations,
-        "wall_s": loop.progress.elapsed_s + time.perf_counter() - start,
+        "wall_s": loop.progress.elapsed_s + loop.progress.saving_s + time.perf_counter() - start,
         "seed": spec.seed,
         "versions": versions(),
         "feasible": selection.feasible,

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,13 @@ def _stop_after(count: int):
 
 def _ignore(progress, row, archive) -> None:
     pass
+
+
+def test_the_time_that_checkpoints_take_is_counted(toy_oracle, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("compress.search.save_checkpoint", lambda folder, content: time.sleep(0.02))
+    loop = _loop(toy_oracle, tmp_path, "random", episodes=4)
+    loop.run(_ignore)
+    assert loop.progress.saving_s >= 7 * 0.02
 
 
 @pytest.mark.parametrize("method", ["composite", "random", "uniform"])
