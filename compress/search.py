@@ -52,13 +52,20 @@ Observer = Callable[[Progress, Row, Archive], None]
 class SearchLoop:
     """Runs phases one after the other over one archive.
 
-    `folder` takes the checkpoints; None runs without any (tests, library use).
+    `folder` takes the checkpoints; None runs without any (tests, library use). `stop_at`: the gain in percent at which
+    a policy within the accuracy budget ends the search.
     """
 
     def __init__(
-        self, problem: SearchProblem, phases: list[Phase], archive: Archive, folder: Path | None = None
+        self,
+        problem: SearchProblem,
+        phases: list[Phase],
+        archive: Archive,
+        folder: Path | None = None,
+        *,
+        stop_at: float | None = None,
     ) -> None:
-        self._problem, self._folder = problem, folder
+        self._problem, self._folder, self._stop_at = problem, folder, stop_at
         self.phases = phases
         self.archive = archive
         self.progress = Progress()
@@ -82,17 +89,24 @@ class SearchLoop:
         return loaded.warning
 
     def run(self, observer: Observer) -> Archive:
-        """Run what is left of all phases."""
+        """Run what is left of all phases, at least one episode."""
         with remembered_interrupt() as stop_if_interrupted:
             while self.progress.phase < len(self.phases):
                 phase = self.phases[self.progress.phase]
-                while self.progress.episode < phase.episodes:
+                while self.progress.episode < phase.episodes and not self.stopped():
                     self._run_episode(phase, observer)
                     stop_if_interrupted()
                 self.progress.phase_best.append(self.archive.cheapest(self._problem.budget.target_pct))
                 self.progress.phase += 1
                 self.progress.episode = 0
         return self.archive
+
+    def stopped(self) -> bool:
+        """Return whether a policy within the accuracy budget saves as much as was asked for."""
+        if self._stop_at is None or not self.progress.rows:
+            return False
+        best = self.archive.cheapest(self._problem.budget.target_pct)
+        return best is not None and best.gain_pct >= self._stop_at
 
     def _run_episode(self, phase: Phase, observer: Observer) -> None:
         progress = self.progress

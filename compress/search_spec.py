@@ -48,6 +48,7 @@ class SearchSpec:
     energy: str = "simulated"
     metric: str = Metric.ENERGY.value
     max_loss: float = 2.0
+    stop_at: float | None = None
     reward: str | None = None
     reward_mode: str = RewardMode.STEP.value
     rates: str = "amc"
@@ -82,13 +83,14 @@ class SearchSpec:
                 f"{option}: the policies of {self.method} hold for weights that it trains, others cannot join them;"
                 " leave the option out"
             )
+        if self.stop_at is not None and not 0.0 < self.stop_at < 100.0:
+            raise InputError(f"--stop-at is {self.stop_at:g}, must be percent of the metric saved between 0 and 100")
         if self.seed < 0:
             raise InputError(f"--seed is {self.seed}, must be a whole number from 0")
         if not 0.0 < self.subset <= 1.0:
             raise InputError(
                 f"--subset is {self.subset:g}, must be a share of the validation images above 0 and at most 1"
             )
-
         if self.screen is not None and not self.max_loss < self.screen <= 100.0:
             raise InputError(
                 f"--screen is {self.screen:g}, must be points of accuracy above --max-loss ({self.max_loss:g})"

@@ -89,7 +89,7 @@ def _search(spec: SearchSpec, folder: Path, display: SearchDisplay, resume: bool
         archive = Archive(task.problem.budget.margin_pct)
         if task.proof is not None:
             display.say(task.proof)
-        loop = SearchLoop(task.problem, plan(task, spec, archive), archive, folder)
+        loop = SearchLoop(task.problem, plan(task, spec, archive), archive, folder, stop_at=spec.stop_at)
         if spec.warm_start is not None and not has_checkpoint(folder):  # a checkpoint holds what came of it
             _warm_start(task, archive, Path(spec.warm_start))
     except BaseException:
@@ -171,6 +171,8 @@ def _finish(
 ) -> SessionResult:
     start = time.perf_counter()
     problem = task.problem
+    if loop.stopped():
+        display.say(f"stopped after episode {len(loop.progress.rows)}: a policy saves {spec.stop_at:g} % or more")
     selection = select(loop.archive, problem.budget, _confirmation(spec, task, display))
     display.say("measuring the chosen policy on the test set")
     chosen = policy_of(problem.names, selection.candidate.choices)
@@ -178,6 +180,7 @@ def _finish(
     judge = task.oracle if weights is None else task.oracle_of(frozen_with(task.model, weights))
     figures = TestFigures(task.oracle.baseline_on("test"), judge.evaluate(chosen, split="test"))
     policy = final_policy(spec, judge.realised(chosen), None if weights is None else WEIGHTS_FILE)
+    episodes = sum(row["phase"] == loop.phases[0].method.name for row in loop.progress.rows)
     content = {
         "schema": 1,
         "method": spec.method,
@@ -185,13 +188,14 @@ def _finish(
         "data": spec.data,
         "baseline": baseline_content(figures),
         "best": best_content(figures, policy),
-        "episodes": spec.episodes,
+        "episodes": min(spec.episodes, episodes),
         "evaluations": loop.progress.evaluations,
         "wall_s": loop.progress.elapsed_s + loop.progress.saving_s + time.perf_counter() - start,
         "seed": spec.seed,
         "versions": versions(),
         "feasible": selection.feasible,
         "max_loss_pct": spec.max_loss,
+        "stop_at_pct": spec.stop_at,
         "margin_pct": problem.budget.margin_pct,
         "metric": spec.metric,
         "energy": spec.energy,
@@ -200,7 +204,7 @@ def _finish(
         "layers": _layer_energies(task, judge, chosen),
         "closest": [_figures(candidate) for candidate in selection.closest],
         "overhead_pct": _overhead_pct(loop.progress),
-        "episode_s": loop.progress.method_s / loop.phases[0].episodes,
+        "episode_s": loop.progress.method_s / episodes,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "hyperparameters": {phase.method.name: phase.method.hyperparameters() for phase in loop.phases},
     }

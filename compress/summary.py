@@ -36,6 +36,8 @@ def print_summary(console: Console, content: dict[str, Any], folder: Path) -> No
     console.print(line, highlight=False, soft_wrap=True)
     if not content["feasible"]:
         _print_closest(console, content)
+    elif content["validation"]["gain_pct"] < (content.get("stop_at_pct") or 0.0):
+        _print_missed(console, content, folder)
     console.print(
         f"{folder / 'report.html'} shows the front, {folder / 'policy.json'} holds the policy", soft_wrap=True
     )
@@ -50,3 +52,13 @@ def _print_closest(console: Console, content: dict[str, Any]) -> None:
     )
     for entry in content["closest"]:
         console.print(f"  {entry['accuracy_loss_pct']:.2f} points for {entry['gain_pct']:.1f} % saved", highlight=False)
+
+
+def _print_missed(console: Console, content: dict[str, Any], folder: Path) -> None:
+    console.print(
+        f"warning: the choice saves {content['validation']['gain_pct']:.1f} % of the {content['metric']}, less than"
+        f" --stop-at {content['stop_at_pct']:g}; search on from here with --warm-start {folder} and another --out, or"
+        " allow a larger --max-loss",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -24,6 +24,7 @@ from hwsim.errors import InputError, RunError
 @click.option("--energy", help="simulated (default) or paper: how a policy is priced.")
 @click.option("--metric", help="energy (default), latency or edp: what is lowered.")
 @click.option("--max-loss", type=float, help="Points of accuracy that may be lost (default 2).")
+@click.option("--stop-at", type=float, help="Stop once a policy within --max-loss saves this many percent (never).")
 @click.option("--reward", help="A 40 x 40 reward CSV (default: the shipped table).")
 @click.option(
     "--reward-mode", help="What the agent is paid: step (default: each reward), delta (its change) or terminal."

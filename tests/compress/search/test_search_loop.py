@@ -30,7 +30,15 @@ SMALL = CompositeSpec(
 )
 
 
-def _loop(toy_oracle, folder: Path | None, method: str = "composite", episodes: int = 12, seed: int = 0) -> SearchLoop:
+def _loop(
+    toy_oracle,
+    folder: Path | None,
+    method: str = "composite",
+    episodes: int = 12,
+    seed: int = 0,
+    *,
+    stop_at: float | None = None,
+) -> SearchLoop:
     problem = SearchProblem(toy_oracle(DEPTH), load_reward(), AccuracyBudget(2.0, 100_000))
     archive = Archive()
     budget = SearchBudget(episodes, DEPTH)
@@ -41,7 +49,7 @@ def _loop(toy_oracle, folder: Path | None, method: str = "composite", episodes: 
     else:
         main = UniformGrid(problem, budget)
     refinement = Refinement(problem, archive, SearchBudget(3, DEPTH), RefinementSpec(), seed)
-    return SearchLoop(problem, [Phase(main, episodes), Phase(refinement, 3)], archive, folder)
+    return SearchLoop(problem, [Phase(main, episodes), Phase(refinement, 3)], archive, folder, stop_at=stop_at)
 
 
 class _Stop(Exception):
@@ -58,6 +66,23 @@ def _stop_after(count: int):
 
 def _ignore(progress, row, archive) -> None:
     pass
+
+
+@pytest.mark.parametrize("stop_at", [5.0, 20.0, 99.0])
+def test_a_search_stops_at_the_first_policy_that_saves_what_was_asked_for(toy_oracle, tmp_path, stop_at: float) -> None:
+    whole = _loop(toy_oracle, None, "random")
+    whole.run(_ignore)
+    wanted = [row["episode"] for row in whole.progress.rows if row["best_gain_pct"] >= stop_at]
+    assert bool(wanted) == (stop_at < 99.0)
+    episodes = wanted[0] + 1 if wanted else len(whole.progress.rows)
+    loop = _loop(toy_oracle, tmp_path, "random", stop_at=stop_at)
+    loop.run(_ignore)
+    assert loop.progress.rows == whole.progress.rows[:episodes]
+    assert loop.stopped() == bool(wanted)
+    again = _loop(toy_oracle, tmp_path, "random", stop_at=stop_at)  # killed before its result was written
+    assert again.resume() is None
+    again.run(_ignore)
+    assert again.progress.rows == loop.progress.rows
 
 
 def test_the_time_that_checkpoints_take_is_counted(toy_oracle, tmp_path: Path, monkeypatch) -> None:

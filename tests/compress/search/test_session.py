@@ -130,6 +130,25 @@ def _wait_for(path: Path, process: subprocess.Popen) -> None:
     raise AssertionError(f"{path} never appeared")
 
 
+def test_a_search_stops_once_enough_is_saved(tmp_path: Path) -> None:
+    out = tmp_path / "enough"
+    result = CliRunner().invoke(
+        main, [*BASE, "--out", str(out), "--method", "uniform", "--max-loss", "8", "--stop-at", "3"]
+    )
+    assert result.exit_code == 0 and "saves 3 % or more" in result.stdout, result.output
+    content = json.loads((out / "result.json").read_text())
+    rows = (out / "episodes.csv").read_text().splitlines()
+    assert content["episodes"] == len(rows) - 1 < 1100
+    assert content["validation"]["gain_pct"] >= 3.0 and "--stop-at" not in result.stdout
+
+
+def test_a_search_that_does_not_save_enough_says_so(tmp_path: Path) -> None:
+    out = tmp_path / "missed"
+    options = ["--method", "uniform", "--episodes", "2", "--max-loss", "8", "--stop-at", "99"]
+    result = CliRunner().invoke(main, [*BASE, "--out", str(out), *options])
+    assert result.exit_code == 0 and "less than --stop-at 99" in result.stdout, result.output
+
+
 def test_an_infeasible_budget_shows_the_closest(tmp_path: Path) -> None:
     out = tmp_path / "run"
     arguments = ["--out", str(out), "--method", "random", "--episodes", "1", "--refine", "0", "--max-loss", "0"]
@@ -148,6 +167,7 @@ def test_an_infeasible_budget_shows_the_closest(tmp_path: Path) -> None:
         (["--energy", "simulate"], "simulated"),
         (["--episodes", "0"], "--episodes"),
         (["--max-loss", "-1"], "--max-loss"),
+        (["--stop-at", "100"], "--stop-at is 100"),
         (["--pruners", "levle"], "did you mean level"),
         (["--min-bits", "9"], "--min-bits"),
         (["--reward", "absent.csv"], "--reward"),
