@@ -14,6 +14,7 @@ from compress.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from compress.interruption import remembered_interrupt
 from compress.method import EpisodeOutcome, SearchMethod
 from compress.problem import Candidate, SearchProblem
+from hwsim.errors import InputError
 
 Row = dict[str, Any]
 
@@ -71,12 +72,23 @@ class SearchLoop:
         self.progress = Progress()
 
     def resume(self) -> str | None:
-        """Continue from the folder's checkpoint, from the start where none was written yet; return a warning or
-        None."""
+        """Continue from the folder's checkpoint, from the start where none was written yet; return a warning or None.
+
+        Raises InputError where no checkpoint is readable or another version wrote it.
+        """
         if self._folder is None or not has_checkpoint(self._folder):
             return None
         loaded = load_checkpoint(self._folder)
-        content = loaded.content
+        try:
+            self._restore(loaded.content)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:  # whole by its hash, but of other parts
+            raise InputError(
+                f"--resume: the checkpoint in '{self._folder}' is another version's ({type(error).__name__} on reading"
+                " it); finish the search with that version or start a new one in another folder"
+            ) from None
+        return loaded.warning
+
+    def _restore(self, content: dict[str, Any]) -> None:
         progress = content["progress"]
         best = [None if entry is None else candidate_from(entry) for entry in progress.pop("phase_best")]
         self.progress = Progress(**progress, phase_best=best)
@@ -86,7 +98,6 @@ class SearchLoop:
         for phase, state in zip(self.phases, content["methods"], strict=True):
             if state is not None:
                 phase.method.load(state)
-        return loaded.warning
 
     def run(self, observer: Observer) -> Archive:
         """Run what is left of all phases, at least one episode."""

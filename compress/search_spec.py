@@ -84,7 +84,9 @@ class SearchSpec:
                 " leave the option out"
             )
         if self.stop_at is not None and not 0.0 < self.stop_at < 100.0:
-            raise InputError(f"--stop-at is {self.stop_at:g}, must be above 0 and below 100 (percent of the metric saved)")
+            raise InputError(
+                f"--stop-at is {self.stop_at:g}, must be above 0 and below 100 (percent of the metric saved)"
+            )
         if self.seed < 0:
             raise InputError(f"--seed is {self.seed}, must be a whole number from 0")
         if not 0.0 < self.subset <= 1.0:

@@ -133,6 +133,19 @@ def test_a_corrupt_checkpoint_falls_back_to_the_one_before_and_says_so(toy_oracl
     assert second.progress.rows == whole.progress.rows
 
 
+@pytest.mark.parametrize("missing", ["distortion", "choices"])
+def test_a_checkpoint_of_another_version_is_refused_in_one_line(toy_oracle, tmp_path: Path, missing: str) -> None:
+    with pytest.raises(_Stop):
+        _loop(toy_oracle, tmp_path).run(_stop_after(2))
+    content = load_checkpoint(tmp_path).content
+    for candidate in content["archive"]["front"]:
+        del candidate[missing]
+    save_checkpoint(tmp_path, content)
+    with pytest.raises(InputError, match="another version") as caught:
+        _loop(toy_oracle, tmp_path).resume()
+    assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)
+
+
 def test_two_corrupt_checkpoints_are_one_line(tmp_path: Path) -> None:
     for _ in range(2):
         save_checkpoint(tmp_path, {"x": 1})
