@@ -93,6 +93,7 @@ class Archive:
 
 def candidate_state(candidate: Candidate) -> dict[str, Any]:
     """Return a candidate as plain values (JSON and checkpoints)."""
+    # asdict would take ten times as long, and an archive of a thousand is saved after each episode
     return {**vars(candidate), "choices": [dict(vars(choice)) for choice in candidate.choices]}
 
 

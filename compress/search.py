@@ -74,17 +74,18 @@ class SearchLoop:
     def resume(self) -> str | None:
         """Continue from the folder's checkpoint, from the start where none was written yet; return a warning or None.
 
-        Raises InputError where no checkpoint is readable or another version wrote it.
+        Raises InputError where no checkpoint is readable or it does not fit this search.
         """
         if self._folder is None or not has_checkpoint(self._folder):
             return None
         loaded = load_checkpoint(self._folder)
         try:
             self._restore(loaded.content)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:  # whole by its hash, but of other parts
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:  # its hash holds, so it was written like this
             raise InputError(
-                f"--resume: the checkpoint in '{self._folder}' is another version's ({type(error).__name__} on reading"
-                " it); finish the search with that version or start a new one in another folder"
+                f"--resume: the checkpoint in '{self._folder}' was written by another version or for a network that has"
+                f" changed since ({type(error).__name__} on reading it); continue with what it was started with, or"
+                " start a new search in another folder"
             ) from None
         return loaded.warning
 

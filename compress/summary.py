@@ -34,9 +34,10 @@ def print_summary(console: Console, content: dict[str, Any], folder: Path) -> No
         f" (saves {best['latency_reduction_pct']:.1f} %)"
     )
     console.print(line, highlight=False, soft_wrap=True)
+    wanted = content.get("stop_at_pct")  # results of earlier versions have none
     if not content["feasible"]:
         _print_closest(console, content)
-    elif content["validation"]["gain_pct"] < (content.get("stop_at_pct") or 0.0):
+    elif wanted is not None and content["validation"]["gain_pct"] < wanted:
         _print_missed(console, content, folder)
     console.print(
         f"{folder / 'report.html'} shows the front, {folder / 'policy.json'} holds the policy", soft_wrap=True
