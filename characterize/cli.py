@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-from hwsim.console import CommandGroup
+from hwsim.commandline.group import CommandGroup
 
 COMMANDS = {
     "run": ("characterize.commands.run:run", "Characterize a MAC: RTL to a table of energy by precision."),

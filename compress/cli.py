@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import click
 
-from hwsim.console import CommandGroup
+from hwsim.commandline.group import CommandGroup
 
 
 @dataclass(frozen=True)

@@ -9,41 +9,39 @@ print(run.energy_pj, run.cycles, run.layers)
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hwsim.accelerator import AcceleratorSpec, accelerator
-    from hwsim.analytic import Analysis, analyze
-    from hwsim.cost_preset import CostPreset, load_costs
-    from hwsim.counts import AccessCounts
-    from hwsim.energy_table import MacEnergyTable, load_mac_table
+    from hwsim.energy.cost_preset import CostPreset, load_costs
+    from hwsim.energy.mac_table import MacEnergyTable, load_mac_table
+    from hwsim.engines.access_counts import AccessCounts
+    from hwsim.engines.analytic import Analysis, analyze
+    from hwsim.engines.cycle_execution import Execution, execute
     from hwsim.errors import InputError, RunError
-    from hwsim.execute import Execution, execute
-    from hwsim.layer import ConvLayer, ElementwiseLayer, FCLayer, PoolLayer, fc_layer
-    from hwsim.layer_graph import Network
-    from hwsim.mapper import best_mapping
-    from hwsim.mapping import Mapping
-    from hwsim.network import network
-    from hwsim.pricing import LayerCost, LayerPricer
-    from hwsim.simulate import Run, simulate
+    from hwsim.hardware.accelerator import AcceleratorSpec, accelerator
+    from hwsim.mapping.mapper import best_mapping
+    from hwsim.mapping.mapping import Mapping
+    from hwsim.pricing.layer_pricer import LayerCost, LayerPricer
+    from hwsim.simulation.simulate import Run, simulate
+    from hwsim.workload.layer import ConvLayer, ElementwiseLayer, FCLayer, PoolLayer, fc_layer
+    from hwsim.workload.load import network
+    from hwsim.workload.network import Network
 
 _HOMES = {
-    "accelerator": ("AcceleratorSpec", "accelerator"),
-    "analytic": ("Analysis", "analyze"),
-    "cost_preset": ("CostPreset", "load_costs"),
-    "counts": ("AccessCounts",),
-    "energy_table": ("MacEnergyTable", "load_mac_table"),
+    "hardware.accelerator": ("AcceleratorSpec", "accelerator"),
+    "engines.analytic": ("Analysis", "analyze"),
+    "energy.cost_preset": ("CostPreset", "load_costs"),
+    "engines.access_counts": ("AccessCounts",),
+    "energy.mac_table": ("MacEnergyTable", "load_mac_table"),
     "errors": ("InputError", "RunError"),
-    "execute": ("Execution", "execute"),
-    "layer": ("ConvLayer", "ElementwiseLayer", "FCLayer", "PoolLayer", "fc_layer"),
-    "mapper": ("best_mapping",),
-    "mapping": ("Mapping",),
-    "layer_graph": ("Network",),
-    "network": ("network",),
-    "pricing": ("LayerCost", "LayerPricer"),
-    "simulate": ("Run", "simulate"),
+    "engines.cycle_execution": ("Execution", "execute"),
+    "workload.layer": ("ConvLayer", "ElementwiseLayer", "FCLayer", "PoolLayer", "fc_layer"),
+    "mapping.mapper": ("best_mapping",),
+    "mapping.mapping": ("Mapping",),
+    "workload.network": ("Network",),
+    "workload.load": ("network",),
+    "pricing.layer_pricer": ("LayerCost", "LayerPricer"),
+    "simulation.simulate": ("Run", "simulate"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -89,14 +87,3 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """List the public names."""
     return sorted(__all__)
-
-
-class _Package(ModuleType):
-    """Keeps `hwsim.network` the function: importing the sub-module of that name would hide it otherwise."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (isinstance(value, ModuleType) and name in _HOME_OF):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

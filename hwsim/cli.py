@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-from hwsim.console import CommandGroup
+from hwsim.commandline.group import CommandGroup
 
 COMMANDS = {
     "simulate": "Map a network on a tile, count, time and price it.",

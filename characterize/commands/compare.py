@@ -37,7 +37,7 @@ def compare(folders: tuple[Path, ...], out: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from characterize.compare import read_characterizations, write_comparison
+    from characterize.reports.comparison import read_characterizations, write_comparison
 
     runs = read_characterizations(folders)
     written = write_comparison(runs, out)

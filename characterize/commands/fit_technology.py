@@ -18,8 +18,8 @@ import click
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="JSON file to write")
 def fit_technology(liberty: tuple[Path, ...], out: Path) -> None:
     """Fit the compact technology table from Liberty files: bilinear figures, with the error that they make."""
-    from characterize.liberty_cells import read_liberty
-    from characterize.technology_fit import compact_json, fit_library, fit_region
+    from characterize.technology.compact_fit import compact_json, fit_library, fit_region
+    from characterize.technology.liberty_reader import read_liberty
     from hwsim.errors import InputError
     from hwsim.files import write_text
 

@@ -8,7 +8,7 @@ import click
 @click.command()
 def multipliers() -> None:
     """List the built-in multiplier architectures for `characterize run --multiplier`."""
-    from characterize.multiplier import DEFAULT_MULTIPLIER, MULTIPLIERS
+    from characterize.synthesis.multipliers import DEFAULT_MULTIPLIER, MULTIPLIERS
 
     for name, multiplier in MULTIPLIERS.items():
         mark = " (default)" if name == DEFAULT_MULTIPLIER else ""

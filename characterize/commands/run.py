@@ -60,8 +60,8 @@ def run(out: Path, quiet: bool, **options: Any) -> None:
     spec = read_spec(options)
     check_new_folder(out)
     from characterize.commands.run_report import RunDisplay, print_summary
-    from characterize.run import characterize
-    from characterize.run_files import write_run
+    from characterize.runs.files import write_run
+    from characterize.runs.pipeline import characterize
 
     started = time.perf_counter()
     with RunDisplay(quiet) as display:

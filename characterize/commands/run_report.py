@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from hwsim.energy_table import MacEnergyTable
+from hwsim.energy.mac_table import MacEnergyTable
 
 
 class RunDisplay:

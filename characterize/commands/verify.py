@@ -31,9 +31,9 @@ def verify(
     json_file: Path | None,
 ) -> None:
     """Prove the run in DIR: RTL and netlist against exact integers on a cocotb bench, toggles against Icarus."""
-    from characterize.icarus import TOLERANCE, ToggleComparison, check_toggles
-    from characterize.recorded_run import read_run
-    from characterize.verification import QUICK_TO_RUN, Verdict, refuse_failure, verify_mac
+    from characterize.bench.verification import QUICK_TO_RUN, Verdict, refuse_failure, verify_mac
+    from characterize.runs.icarus_check import TOLERANCE, ToggleComparison, check_toggles
+    from characterize.runs.recorded_run import read_run
     from hwsim.errors import RunError
     from hwsim.files import write_json
 

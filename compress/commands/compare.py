@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from compress.comparison import ComparedRun
+    from compress.reports.comparison import ComparedRun
 
 
 @click.command()
@@ -22,7 +22,14 @@ def compare(runs: tuple[Path, ...], plot: Path | None, figures: Path | None, jso
 
     from rich.console import Console
 
-    from compress.comparison import comparison_table, plot_fronts, read_run_result, spread_table, spreads, warnings
+    from compress.reports.comparison import (
+        comparison_table,
+        plot_fronts,
+        read_run_result,
+        spread_table,
+        spreads,
+        warnings,
+    )
     from hwsim.files import write_json
 
     compared = [read_run_result(run) for run in runs]
@@ -44,7 +51,7 @@ def compare(runs: tuple[Path, ...], plot: Path | None, figures: Path | None, jso
 
 
 def _draw_figures(folder: Path, runs: list[ComparedRun]) -> None:
-    from compress.comparison_figures import iterations_csv, plot_methods, plot_policy, summary_csv
+    from compress.reports.paper_figures import iterations_csv, plot_methods, plot_policy, summary_csv
     from hwsim.files import staged_folder, write_text
 
     with staged_folder(folder) as staged:

@@ -10,10 +10,10 @@ import click
 from hwsim.errors import InputError
 
 if TYPE_CHECKING:
-    from compress.commands.policy_settings import PolicySettings
-    from compress.oracle import OracleSpec
+    from compress.oracle.oracle import OracleSpec
+    from compress.oracle.savings import Savings
     from compress.policy import Policy
-    from compress.savings import Savings
+    from compress.runs.policy_settings import PolicySettings
 
 CALLABLE_HELP = "Built-in network, or package.module:callable."
 
@@ -56,8 +56,8 @@ def evaluate(*, policy_path: Path, json_path: Path | None, **options: Any) -> No
     What no option gives is taken from the policy's file, as the search that wrote it ran. Accuracy is on the test set.
     The savings are shown under both energy models and every cost preset.
     """
-    from compress.commands.policy_settings import PolicySettings
     from compress.policy import read_policy
+    from compress.runs.policy_settings import PolicySettings
     from hwsim.files import write_json
 
     if json_path is not None and not json_path.absolute().parent.is_dir():
@@ -74,14 +74,14 @@ def evaluate(*, policy_path: Path, json_path: Path | None, **options: Any) -> No
 
 
 def _measure(policy: Policy, settings: PolicySettings) -> tuple[Savings, OracleSpec]:
-    from compress.arithmetic import Arithmetic, computing_device
-    from compress.data import load_data
-    from compress.energy import EnergyMode
-    from compress.graph import trace
+    from compress.images.dataset import load_data
     from compress.models import load_model, normalization_of
-    from compress.oracle import OracleSpec, build_oracle, prove_arithmetic
-    from compress.quantization import ActivationScales
-    from compress.savings import measure_savings
+    from compress.network.trace import trace
+    from compress.oracle.cost_model import EnergyMode
+    from compress.oracle.oracle import OracleSpec, build_oracle, prove_arithmetic
+    from compress.oracle.savings import measure_savings
+    from compress.quantization.affine import ActivationScales
+    from compress.quantization.arithmetic import Arithmetic, computing_device
 
     model_name, data_spec = settings.needed("model"), settings.needed("data")
     seed, table = int(settings.get("seed", 0)), settings.get("mac_table")
@@ -115,7 +115,7 @@ def _measure(policy: Policy, settings: PolicySettings) -> tuple[Savings, OracleS
 def _show(savings: Savings, spec: OracleSpec) -> None:
     from rich.table import Table
 
-    from hwsim.terminal import terminal
+    from hwsim.commandline.terminal import terminal
 
     console = terminal()
     layers = Table(title="Layers", title_justify="left")

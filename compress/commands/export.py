@@ -45,8 +45,8 @@ def export(
     Three files: OUT (ONNX with QuantizeLinear and DequantizeLinear), and beside it .safetensors and .recipe.json, which
     compress.recipe.load turns back into a PyTorch module.
     """
-    from compress.commands.policy_settings import PolicySettings
     from compress.policy import read_policy
+    from compress.runs.policy_settings import PolicySettings
 
     if out.suffix != ".onnx":
         raise InputError(f"--out '{out}' must end in .onnx")
@@ -60,10 +60,10 @@ def export(
             f"'{policy_path}' has a scale for each channel of an activation, which no ONNX integer layer takes;"
             " search with --activation-scales tensor to export"
         )
-    from compress.data import load_data
-    from compress.export import calibrated, deploy_policy, files_beside, write_export
-    from compress.graph import trace
+    from compress.export.files import calibrated, deploy_policy, files_beside, write_export
+    from compress.images.dataset import load_data
     from compress.models import load_model, normalization_of
+    from compress.network.trace import trace
 
     dataset = load_data(data_spec, seed, normalization=normalization_of(model))
     network = load_model(model, settings.get("weights"), dataset)

@@ -11,8 +11,8 @@ import click
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from compress.oracle import Oracle
-    from compress.trade_offs import TradeOff
+    from compress.oracle.oracle import Oracle
+    from compress.oracle.trade_offs import TradeOff
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -48,9 +48,9 @@ def figure() -> None:
 @click.option("--steps", type=click.IntRange(1, 99), default=9, show_default=True, help="Sparsities between 0 and 1.")
 def sparsity(*, pruners: str, steps: int, **options: Any) -> None:
     """Fig. 1: accuracy loss and energy gain of pruners over sparsity, the same in every layer, at 8 bits."""
+    from compress.oracle.trade_offs import over_sparsity
     from compress.pruning import pruner
-    from compress.trade_off_plots import plot_sparsity
-    from compress.trade_offs import over_sparsity
+    from compress.reports.trade_off_plots import plot_sparsity
 
     names = [name.strip() for name in pruners.split(",") if name.strip()]
     for name in names:
@@ -63,8 +63,8 @@ def sparsity(*, pruners: str, steps: int, **options: Any) -> None:
 @_options
 def precision(**options: Any) -> None:
     """Fig. 2a: the energy that each precision of weights and activations saves."""
-    from compress.trade_off_plots import plot_precision
-    from compress.trade_offs import over_precision
+    from compress.oracle.trade_offs import over_precision
+    from compress.reports.trade_off_plots import plot_precision
 
     _draw(options, lambda oracle: over_precision(oracle.energy_model), plot_precision)
 
@@ -73,8 +73,8 @@ def precision(**options: Any) -> None:
 @_options
 def mixed(**options: Any) -> None:
     """Fig. 2b: uniform against mixed precision, energy reduction over accuracy loss."""
-    from compress.trade_off_plots import plot_mixed
-    from compress.trade_offs import uniform_and_mixed
+    from compress.oracle.trade_offs import uniform_and_mixed
+    from compress.reports.trade_off_plots import plot_mixed
 
     _draw(options, uniform_and_mixed, plot_mixed)
 
@@ -84,7 +84,7 @@ def _draw(
     measure: Callable[[Oracle], list[TradeOff]],
     plot: Callable[[Sequence[TradeOff], str], Figure],
 ) -> None:
-    from compress.trade_off_plots import trade_offs_csv
+    from compress.reports.trade_off_plots import trade_offs_csv
     from hwsim.files import check_new_folder, staged_folder, write_text
 
     check_new_folder(options["out"])
@@ -98,11 +98,11 @@ def _draw(
 
 
 def _oracle(options: dict[str, Any]) -> Oracle:
-    from compress.data import load_data
-    from compress.energy import EnergyMode
-    from compress.graph import trace
+    from compress.images.dataset import load_data
     from compress.models import load_model, normalization_of
-    from compress.oracle import OracleSpec, build_oracle
+    from compress.network.trace import trace
+    from compress.oracle.cost_model import EnergyMode
+    from compress.oracle.oracle import OracleSpec, build_oracle
 
     spec = OracleSpec(
         accelerator=options["accelerator"],
@@ -122,7 +122,7 @@ def _oracle(options: dict[str, Any]) -> Oracle:
 def _show(points: Sequence[TradeOff]) -> None:
     from rich.table import Table
 
-    from hwsim.terminal import terminal
+    from hwsim.commandline.terminal import terminal
 
     table = Table()
     headings = ("series", "sparsity", "bits W/A", "accuracy loss, points", "energy gain, %")

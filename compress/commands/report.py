@@ -11,6 +11,6 @@ import click
 @click.argument("run", type=click.Path(path_type=Path))
 def report(run: Path) -> None:
     """Write RUN/report.html of a finished search again."""
-    from compress.report import write_report
+    from compress.reports.html_report import write_report
 
     click.echo(str(write_report(run)))

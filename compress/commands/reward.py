@@ -16,7 +16,7 @@ from hwsim.errors import InputError
 @click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Draw the table here (png, svg or pdf).")
 def reward(source: Path | None, max_loss: float, csv_file: Path | None, plot_file: Path | None) -> None:
     """Write or plot the reward over accuracy loss and energy gain."""
-    from compress.reward import load_reward
+    from compress.search.reward import load_reward
     from hwsim.files import write_text
 
     if csv_file is None and plot_file is None:
@@ -25,6 +25,6 @@ def reward(source: Path | None, max_loss: float, csv_file: Path | None, plot_fil
     if csv_file is not None:
         write_text(csv_file, table.as_csv())
     if plot_file is not None:
-        from compress.reward_plot import plot_reward
+        from compress.reports.reward_plot import plot_reward
 
         plot_reward(table, plot_file)

@@ -54,13 +54,13 @@ from hwsim.errors import InputError, RunError
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 def search(out: Path, resume: bool, threads: int | None, quiet: bool, **options: Any) -> None:
     """Search a compression policy: a pruner, a sparsity and a precision for each layer."""
-    from compress.search_spec import SearchSpec, check_same
+    from compress.search.spec import SearchSpec, check_same
 
     asked = {name: value for name, value in options.items() if value is not None}
     if "pruners" in asked:
         asked["pruners"] = [name.strip() for name in asked["pruners"].split(",") if name.strip()]
     if resume:
-        from compress.run_folder import read_run
+        from compress.search.run_folder import read_run
 
         spec = SearchSpec.from_dict(read_run(out))
         check_same(spec, asked)
@@ -76,9 +76,9 @@ def _run(spec: Any, out: Path, *, resume: bool, threads: int | None, quiet: bool
     import torch
     from rich.console import Console
 
-    from compress.progress import SearchDisplay
-    from compress.session import run_session
-    from compress.summary import print_summary
+    from compress.reports.terminal_progress import SearchDisplay
+    from compress.reports.terminal_summary import print_summary
+    from compress.runs.search_run import run_session
 
     if threads is not None:
         if threads < 1:

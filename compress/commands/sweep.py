@@ -19,8 +19,8 @@ def sweep(config: Path, out: Path | None, backend: str, jobs: int, plot: Path | 
     """Run every search of CONFIG.toml that is not finished, then compare them all."""
     from rich.console import Console
 
-    from compress.comparison import comparison_table, plot_fronts, read_run_result, spread_table, spreads
-    from compress.sweep import SweepRun, read_sweep, run_local, run_on_ray
+    from compress.reports.comparison import comparison_table, plot_fronts, read_run_result, spread_table, spreads
+    from compress.runs.sweep import SweepRun, read_sweep, run_local, run_on_ray
 
     if backend not in ("local", "ray"):
         raise InputError(f"--backend is '{backend}', must be local or ray")

@@ -10,7 +10,7 @@ import click
 from hwsim.errors import InputError, RunError
 
 if TYPE_CHECKING:
-    from compress.training import TrainingSpec
+    from compress.models.training import TrainingSpec
 
 
 @click.command("train")
@@ -44,7 +44,7 @@ def train(
     A checkpoint after each epoch (OUT.checkpoint) lets an interrupted run continue with --resume, to the same weights
     that an uninterrupted run gives.
     """
-    from compress.training import TrainingSpec
+    from compress.models.training import TrainingSpec
 
     if out.suffix != ".safetensors":
         raise InputError(f"--out '{out}' must end in .safetensors")
@@ -65,10 +65,10 @@ def run_training(model_name: str, data_spec: str, out: Path, *, spec: TrainingSp
     """Train, show a line an epoch, write the weights and remove the checkpoint."""
     import torch
 
-    from compress.data import load_data
+    from compress.images.dataset import load_data
     from compress.models import build_model, model_entry, normalization_of
-    from compress.training import Trainer, accuracy_pct, train_to_end
-    from compress.weights import write_weights
+    from compress.models.state_files import write_weights
+    from compress.models.training import Trainer, accuracy_pct, train_to_end
 
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from compress.data import Dataset
+from compress.images.dataset import Dataset
 from compress.models.registry import MODELS, model_entry
-from compress.weights import load_weights
+from compress.models.state_files import load_weights
 from hwsim.errors import InputError
 
 SHIPPED = {"digits-cnn": Path(__file__).parents[1] / "data" / "digits_cnn.safetensors"}

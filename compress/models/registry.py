@@ -8,13 +8,13 @@ from functools import partial
 
 from torch import nn
 
+from compress.images.normalization import CIFAR, DIGITS, IMAGENET, Normalization
 from compress.models.cifar_resnet import CifarResNet
 from compress.models.digits import DigitsCNN
 from compress.models.mobilenet import MobileNetV2
 from compress.models.resnet import BasicBlock, Bottleneck, ResNet
 from compress.models.squeezenet import SqueezeNet
 from compress.models.vgg import PLANS, VGG
-from compress.normalization import CIFAR, DIGITS, IMAGENET, Normalization
 from hwsim.errors import unknown_name
 
 

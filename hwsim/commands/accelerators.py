@@ -12,8 +12,8 @@ import click
 @click.option("--schema", is_flag=True, help="Print the JSON schema of accelerator files.")
 def command(show: str | None, schema: bool) -> None:
     """List the built-in accelerator tiles."""
-    from hwsim.accelerator import PRESET_FOLDER, AcceleratorSpec, accelerator, accelerator_names
     from hwsim.errors import unknown_name
+    from hwsim.hardware.accelerator import PRESET_FOLDER, AcceleratorSpec, accelerator, accelerator_names
 
     if schema:
         click.echo(json.dumps(AcceleratorSpec.model_json_schema(), indent=2))
@@ -25,7 +25,7 @@ def command(show: str | None, schema: bool) -> None:
         return
     from rich.table import Table
 
-    from hwsim.terminal import terminal
+    from hwsim.commandline.terminal import terminal
 
     table = Table("accelerator", "array", "RF a PE", "GLB", "words", "clock", "peak", "DRAM", "costs")
     for name in accelerator_names():

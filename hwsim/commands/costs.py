@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from hwsim.calibration import Calibration
-    from hwsim.energy_table import MacEnergyTable
+    from hwsim.energy.mac_table import MacEnergyTable
+    from hwsim.pricing.fit_memory_scale import Calibration
 
 
 @click.command("costs")
@@ -35,7 +35,7 @@ def command(
     out: Path | None,
 ) -> None:
     """List the memory-cost presets."""
-    from hwsim.cost_preset import PRESETS, known_costs
+    from hwsim.energy.cost_preset import PRESETS, known_costs
     from hwsim.errors import InputError, unknown_name
 
     if show is not None:
@@ -45,8 +45,8 @@ def command(
     elif calibrate:
         if not 0 < saving < 1:
             raise InputError(f"--saving is {saving}, must be a fraction between 0 and 1")
-        from hwsim.calibration import calibrate as find
-        from hwsim.energy_table import load_mac_table
+        from hwsim.energy.mac_table import load_mac_table
+        from hwsim.pricing.fit_memory_scale import calibrate as find
 
         table = load_mac_table(mac_table)
         _print_calibration(find(accelerator, table, base, net=network, bits=bits, saving=saving), table, out)
@@ -57,8 +57,8 @@ def command(
 def _list() -> None:
     from rich.table import Table
 
-    from hwsim.cost_preset import CostUnit, known_costs, load_costs
-    from hwsim.terminal import terminal
+    from hwsim.commandline.terminal import terminal
+    from hwsim.energy.cost_preset import CostUnit, known_costs, load_costs
 
     table = Table("preset", "unit", "DRAM", "GLB", "NoC", "RF", "scale")
     for name in known_costs():
@@ -80,8 +80,8 @@ def _list() -> None:
 
 
 def _print_calibration(found: Calibration, table: MacEnergyTable, out: Path | None) -> None:
-    from hwsim.calibration import calibrated_preset
     from hwsim.files import write_text
+    from hwsim.pricing.fit_memory_scale import calibrated_preset
 
     total = found.mac_pj + found.leakage_pj + found.factor * found.memory_pj
     click.echo(

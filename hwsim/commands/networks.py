@@ -12,17 +12,17 @@ import click
 def command(*, name: str | None, example: bool, batch: int) -> None:
     """List the built-in networks with their layers, multiply-accumulates and weights."""
     if example:
-        from hwsim.network_file import EXAMPLE
+        from hwsim.workload.network_file import EXAMPLE
 
         click.echo(EXAMPLE, nl=False)
         return
     from rich.table import Table
 
-    from hwsim.layer import ConvLayer, ElementwiseLayer
-    from hwsim.layer_graph import output_shape
-    from hwsim.network import network
-    from hwsim.networks import known_networks
-    from hwsim.terminal import terminal
+    from hwsim.commandline.terminal import terminal
+    from hwsim.workload.builtin import known_networks
+    from hwsim.workload.layer import ConvLayer, ElementwiseLayer
+    from hwsim.workload.load import network
+    from hwsim.workload.network import output_shape
 
     if name is not None:
         net = network(name, batch)

@@ -10,8 +10,8 @@ import click
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hwsim.mapping import Mapping
-    from hwsim.policy_file import LayerTreatment
+    from hwsim.mapping.mapping import Mapping
+    from hwsim.workload.policy import LayerTreatment
 
 _FILE = click.Path(path_type=Path)
 
@@ -63,7 +63,7 @@ def command(
     NETWORK is a built-in name (`hwsim networks`) or the path of an ONNX model or of a network in TOML or JSON.
     """
     from hwsim.files import check_writable, write_json, write_text
-    from hwsim.simulate import simulate
+    from hwsim.simulation.simulate import simulate
 
     for path in (json_path, csv_path, report, trace):
         if path is not None:
@@ -85,8 +85,8 @@ def command(
         keep_ofmaps=keep_ofmaps,
     )
     if not quiet:
-        from hwsim.simulation_table import narrow_table, simulation_summary, simulation_table
-        from hwsim.terminal import fits, terminal
+        from hwsim.commandline.terminal import fits, terminal
+        from hwsim.reports.table import narrow_table, simulation_summary, simulation_table
 
         console, table = terminal(), simulation_table(run)
         console.print(table if fits(console, table) else narrow_table(run))
@@ -96,11 +96,11 @@ def command(
     if csv_path is not None:
         write_text(csv_path, run.layers.to_csv(index=False))
     if report is not None:
-        from hwsim.report import html_report
+        from hwsim.reports.html_report import html_report
 
         write_text(report, html_report(run))
     if trace is not None:
-        from hwsim.trace import chrome_trace
+        from hwsim.reports.chrome_trace import chrome_trace
 
         write_json(trace, chrome_trace(run))
     for path in (json_path, csv_path, report, trace):
@@ -111,7 +111,7 @@ def command(
 def _policy(path: Path | None) -> dict[str, LayerTreatment] | None:
     if path is None:
         return None
-    from hwsim.policy_file import read_policy
+    from hwsim.workload.policy import read_policy
 
     return read_policy(path)
 
@@ -119,7 +119,7 @@ def _policy(path: Path | None) -> dict[str, LayerTreatment] | None:
 def _mappings(path: Path | None, layer: str | None) -> dict[str, Mapping] | None:
     if path is None:
         return None
-    from hwsim.mapping_file import read_mappings
+    from hwsim.mapping.mapping_file import read_mappings
 
     return read_mappings(path, layer)
 
@@ -127,6 +127,6 @@ def _mappings(path: Path | None, layer: str | None) -> dict[str, Mapping] | None
 def _weights(network: str, engine: str) -> dict[str, NDArray[Any]] | None:
     if engine != "cycle" or not network.endswith(".onnx"):
         return None
-    from hwsim.onnx_import import read_onnx_weights
+    from hwsim.workload.onnx_file import read_onnx_weights
 
     return read_onnx_weights(Path(network))

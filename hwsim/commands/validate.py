@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from hwsim.validation import Compared
+    from hwsim.validation.eyeriss import Compared
 
 
 @click.group("validate")
@@ -20,10 +20,10 @@ def command() -> None:
 @command.command("eyeriss")
 def eyeriss() -> None:
     """Compare with the Eyeriss chip on AlexNet and VGG16; exit 0 only where AlexNet is within the targets."""
-    from hwsim.accelerator import accelerator
+    from hwsim.commandline.terminal import terminal
     from hwsim.errors import RunError
-    from hwsim.terminal import terminal
-    from hwsim.validation import ALEXNET_CONV3_RECALLED, Measured, compare, validate_eyeriss
+    from hwsim.hardware.accelerator import accelerator
+    from hwsim.validation.eyeriss import ALEXNET_CONV3_RECALLED, Measured, compare, validate_eyeriss
 
     tile = accelerator("eyeriss-v1")
     alexnet, vgg = validate_eyeriss()
@@ -86,8 +86,8 @@ def _chip_table(title: str, rows: list[Compared]) -> Table:
 def _choice_table(rows: list[Compared]) -> Table:
     from rich.table import Table
 
-    from hwsim.accelerator import accelerator
-    from hwsim.validation import choices
+    from hwsim.hardware.accelerator import accelerator
+    from hwsim.validation.eyeriss import choices
     from hwsim.vocabulary import Objective
 
     title = (

@@ -1,4 +1,4 @@
-"""Closed forms of the row-stationary nest: words, cycles, capacities of one mapping; hwsim/mapping.py explains it."""
+"""Closed forms of the row-stationary nest: words, cycles, capacities of one mapping (see hwsim/mapping/mapping.py)."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def count_cycles(sh: NestShape, tl: NestTile, mp: NestMap, out: Ints) -> None:
     """Fill out: int64[6] with compute, bus-bound, first-fill, filter-load and psum hand-over cycles, and passes.
 
     Each class of equal passes is priced once. The hand-over between two passes overlaps the psums that leave and enter
-    with the filter load of the next: the larger of the two sums bounds it (hwsim/analytic.py adds up).
+    with the filter load of the next: the larger of the two sums bounds it (hwsim/engines/analytic.py adds up).
     """
     out[:] = 0
     chunk = mp.p * mp.t

@@ -1,4 +1,4 @@
-"""The search over mappings with lower bounds; hwsim/mapper.py states its space.
+"""The search over mappings with lower bounds; hwsim/mapping/mapper.py states its space.
 
 Only `search` is cached on disk, with all that it calls inside.
 """

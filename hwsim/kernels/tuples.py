@@ -49,7 +49,7 @@ class NestTile(NamedTuple):
 
 
 class NestMap(NamedTuple):
-    """A mapping in integers, letters of JSSC 2017, Table II, and what the nest needs beyond (hwsim/mapping.py)."""
+    """A mapping in integers, letters of JSSC 2017, Table II, and what the nest needs beyond (mapping/mapping.py)."""
 
     m: int
     n: int

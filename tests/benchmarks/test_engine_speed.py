@@ -9,12 +9,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hwsim.accelerator import accelerator
-from hwsim.cycle import run_cycles
-from hwsim.execute import execute
-from hwsim.layer import ConvLayer, fc_layer
-from hwsim.mapper import best_mapping, clear_memory
-from hwsim.network import network
+from hwsim.engines.cycle_execution import execute
+from hwsim.engines.cycle_timeline import run_cycles
+from hwsim.hardware.accelerator import accelerator
+from hwsim.mapping.mapper import best_mapping, clear_memory
+from hwsim.workload.layer import ConvLayer, fc_layer
+from hwsim.workload.load import network
 
 pytestmark = pytest.mark.slow
 

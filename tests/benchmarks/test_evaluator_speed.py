@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import torch
 
-from compress.calibration import Calibration
-from compress.compression import Compressor
-from compress.data import load_data
-from compress.evaluation import Evaluator
-from compress.graph import trace
+from compress.evaluation.calibration import Calibration
+from compress.evaluation.evaluator import Evaluator
+from compress.evaluation.masks import Compressor
+from compress.images.dataset import load_data
 from compress.models import build_model, load_model, normalization_of
+from compress.network.trace import trace
 from compress.policy import LayerPolicy
 from compress.pruning import SEARCH_PRUNERS
 from tests.reference.plain_evaluation import accuracy_pct, compressed_model, logits

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from characterize.liberty_cells import read_liberty
-from characterize.liberty_writer import write_liberty
-from characterize.multiplier import mac_design
-from characterize.synthesis import synthesize
-from characterize.technology import embedded_library
+from characterize.synthesis.multipliers import mac_design
+from characterize.synthesis.yosys import synthesize
+from characterize.technology.liberty_reader import read_liberty
+from characterize.technology.liberty_writer import write_liberty
+from characterize.technology.load import embedded_library
 
 
 @pytest.mark.slow

@@ -7,12 +7,12 @@ import time
 import pytest
 
 from characterize.commands.run import run as run_command
-from characterize.design import MappedMac, map_mac
-from characterize.multiplier import DEFAULT_MULTIPLIER, mac_design
-from characterize.run import characterize
+from characterize.runs.mapped_mac import MappedMac, map_mac
+from characterize.runs.pipeline import characterize
 from characterize.spec import ActivityKind, OperandSpec, RunSpec
-from characterize.stimulus import stream_generator
-from characterize.technology import embedded_library
+from characterize.streams.stimulus import stream_generator
+from characterize.synthesis.multipliers import DEFAULT_MULTIPLIER, mac_design
+from characterize.technology.load import embedded_library
 
 pytestmark = pytest.mark.slow
 

@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from characterize import technology
-from characterize.design import map_mac
-from characterize.icarus import write_replay
-from characterize.multiplier import DEFAULT_MULTIPLIER, mac_design
-from characterize.simulation import WARM_UP, TimedSimulator
-from characterize.simulators import MissingTools, Simulator, find_simulator
+from characterize.bench.simulators import MissingTools, Simulator, find_simulator
+from characterize.gates.simulation import WARM_UP, TimedSimulator
+from characterize.gates.timed_netlist import Delays
+from characterize.runs.icarus_check import write_replay
+from characterize.runs.mapped_mac import map_mac
 from characterize.spec import OperandSpec
-from characterize.stimulus import OperandStream, stream_generator
-from characterize.timed_netlist import Delays
+from characterize.streams.stimulus import OperandStream, stream_generator
+from characterize.synthesis.multipliers import DEFAULT_MULTIPLIER, mac_design
+from characterize.technology import load as technology
 
 pytestmark = pytest.mark.slow
 TARGET_RATIO = 15

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwsim.accelerator import accelerator
-from hwsim.execute import execute
-from hwsim.layer import ConvLayer
+from hwsim.engines.cycle_execution import execute
+from hwsim.hardware.accelerator import accelerator
+from hwsim.workload.layer import ConvLayer
 
 pytestmark = pytest.mark.slow
 

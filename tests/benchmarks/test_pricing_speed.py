@@ -11,9 +11,9 @@ from itertools import count
 
 import pytest
 
-from hwsim.layer import ConvLayer
-from hwsim.network import network
-from hwsim.pricing import LayerPricer
+from hwsim.pricing.layer_pricer import LayerPricer
+from hwsim.workload.layer import ConvLayer
+from hwsim.workload.load import network
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ import time
 import pytest
 import torch
 
-from compress.graph import trace
 from compress.models import build_model
+from compress.network.trace import trace
 
 
 @pytest.mark.slow

@@ -27,11 +27,11 @@ from typing import Any
 
 import pytest
 
-from hwsim.accelerator import AcceleratorSpec, accelerator, accelerator_from_fields
-from hwsim.analytic import analyze
-from hwsim.costs import MemoryCosts
-from hwsim.layer import ConvLayer
-from hwsim.mapper import best_mappings, clear_memory
+from hwsim.energy.memory_costs import MemoryCosts
+from hwsim.engines.analytic import analyze
+from hwsim.hardware.accelerator import AcceleratorSpec, accelerator, accelerator_from_fields
+from hwsim.mapping.mapper import best_mappings, clear_memory
+from hwsim.workload.layer import ConvLayer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from hwsim.accelerator import AcceleratorSpec, accelerator_from_fields
+from hwsim.hardware.accelerator import AcceleratorSpec, accelerator_from_fields
 from hwsim.kernels.nest import glb_bits
-from hwsim.layer import ConvLayer
-from hwsim.mapping import Mapping, lower_layer, lower_tile
+from hwsim.mapping.mapping import Mapping, lower_layer, lower_tile
+from hwsim.workload.layer import ConvLayer
 
 BASE = {
     "name": "random",

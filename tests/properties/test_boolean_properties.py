@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from characterize.boolean import parse_boolean
+from characterize.technology.boolean import parse_boolean
 
 INPUTS = ("A1", "A2", "B", "C")
 Expression = tuple[str, Callable[[dict[str, int]], int]]

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hwsim.accelerator import AcceleratorSpec, accelerator
-from hwsim.analytic import analyze, dram_cycles
-from hwsim.cycle import run_cycles
-from hwsim.execute import execute
-from hwsim.layer import ConvLayer
-from hwsim.mapping import Mapping, check_mapping
+from hwsim.engines.analytic import analyze, dram_cycles
+from hwsim.engines.cycle_execution import execute
+from hwsim.engines.cycle_timeline import run_cycles
+from hwsim.hardware.accelerator import AcceleratorSpec, accelerator
+from hwsim.mapping.mapping import Mapping, check_mapping
 from hwsim.vocabulary import Direction, Level, Operand
+from hwsim.workload.layer import ConvLayer
 from tests.properties.nests import mapped_layers
 from tests.reference.operands import operand_statistics
 from tests.reference.row_stationary import Machine

@@ -13,19 +13,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compress.arithmetic import Arithmetic
-from compress.calibration import Calibration
-from compress.deployment import DeployedNetwork, FakeQuantize
-from compress.evaluation import Evaluator
-from compress.export import deploy_policy
-from compress.graph import trace
+from compress.evaluation.calibration import Calibration
+from compress.evaluation.evaluator import Evaluator
+from compress.export.deployment import DeployedNetwork, FakeQuantize
+from compress.export.files import deploy_policy
+from compress.export.onnx.model import onnx_model
+from compress.export.recipe import load, pack, save, unpack
 from compress.models import MODELS, build_model
-from compress.network import NetworkGraph
-from compress.onnx_export import onnx_model
+from compress.network.graph import NetworkGraph
+from compress.network.trace import trace
 from compress.policy import LayerPolicy, Policy
 from compress.pruning import SEARCH_PRUNERS
-from compress.quantization import Affine
-from compress.recipe import load, pack, save, unpack
+from compress.quantization.affine import Affine
+from compress.quantization.arithmetic import Arithmetic
 from tests.reference.unusual_networks import build
 
 NETWORKS = ["digits-cnn", "resnet20-cifar", "vgg11-cifar", "mobilenet_v2-cifar", "squeezenet1_0-cifar"]

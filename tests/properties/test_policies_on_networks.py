@@ -10,13 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compress.calibration import Calibration
-from compress.compression import Compression, Compressor
-from compress.graph import trace
+from compress.evaluation.calibration import Calibration
+from compress.evaluation.masks import Compression, Compressor
+from compress.export.channel_removal import remove_channels
 from compress.models import MODELS, build_model
+from compress.network.trace import trace
 from compress.policy import LayerPolicy
 from compress.pruning import SEARCH_PRUNERS, Granularity, pruner
-from compress.removal import remove_channels
 from tests.reference.plain_evaluation import compressed_model, logits
 
 NETWORKS = ["resnet20-cifar", "vgg11-cifar", "mobilenet_v2-cifar", "squeezenet1_0-cifar"]

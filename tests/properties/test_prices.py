@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwsim.layer import ConvLayer, fc_layer
-from hwsim.layer_graph import Network
-from hwsim.policy_file import LayerTreatment
-from hwsim.pricing import LayerPricer
-from hwsim.simulate import simulate
+from hwsim.pricing.layer_pricer import LayerPricer
+from hwsim.simulation.simulate import simulate
+from hwsim.workload.layer import ConvLayer, fc_layer
+from hwsim.workload.network import Network
+from hwsim.workload.policy import LayerTreatment
 
 PRICER = LayerPricer("paper")
 BITS = st.integers(2, 8)

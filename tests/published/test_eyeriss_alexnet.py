@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from hwsim.accelerator import accelerator
-from hwsim.analytic import analyze
 from hwsim.cli import main
-from hwsim.mapping import check_mapping
-from hwsim.validation import ALEXNET_CONV3_RECALLED, Compared, Measured, alexnet, compare, validate_eyeriss
+from hwsim.engines.analytic import analyze
+from hwsim.hardware.accelerator import accelerator
+from hwsim.mapping.mapping import check_mapping
+from hwsim.validation.eyeriss import ALEXNET_CONV3_RECALLED, Compared, Measured, alexnet, compare, validate_eyeriss
 
 ALEXNET, VGG16 = validate_eyeriss()
 
@@ -53,7 +53,7 @@ def test_the_command_passes_only_within_the_targets(monkeypatch: pytest.MonkeyPa
     assert passed.exit_code == 0, passed.output
     assert "CONV5-x" in passed.output
     slow = accelerator("eyeriss-v1").model_copy(update={"filter_bus_bits": 16})
-    monkeypatch.setattr("hwsim.validation.accelerator", lambda _: slow)
+    monkeypatch.setattr("hwsim.validation.eyeriss.accelerator", lambda _: slow)
     failed = CliRunner().invoke(main, ["validate", "eyeriss"])
     assert failed.exit_code == 1
     assert "outside the targets" in failed.output

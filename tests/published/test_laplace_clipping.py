@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from compress.quantization import laplace_clip
+from compress.quantization.affine import laplace_clip
 
 TWO_SIDED = {2: 2.831, 3: 3.897, 4: 5.029, 5: 6.205, 6: 7.413, 7: 8.646, 8: 9.897}
 ONE_SIDED = {2: 3.897, 3: 5.029, 4: 6.205, 5: 7.413, 6: 8.646, 7: 9.897, 8: 11.163}

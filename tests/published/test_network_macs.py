@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwsim.network import network
+from hwsim.workload.load import network
 
 # name: MACs, weights without biases and batch normalisation
 PUBLISHED = {

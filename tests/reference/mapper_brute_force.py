@@ -1,16 +1,16 @@
-"""Every mapping of the space that hwsim/mapper.py documents, one by one: the readable twin of the search."""
+"""Every mapping of the space that hwsim/mapping/mapper.py documents, one by one: the readable twin of the search."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
 
-from hwsim.accelerator import AcceleratorSpec
-from hwsim.analytic import Analysis, analyze
-from hwsim.costs import MemoryCosts
+from hwsim.energy.memory_costs import MemoryCosts
+from hwsim.engines.analytic import Analysis, analyze
 from hwsim.errors import InputError
-from hwsim.layer import Layer
-from hwsim.mapping import Mapping, lower_layer
+from hwsim.hardware.accelerator import AcceleratorSpec
+from hwsim.mapping.mapping import Mapping, lower_layer
+from hwsim.workload.layer import Layer
 
 
 def parts(total: int) -> list[int]:

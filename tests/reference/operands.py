@@ -1,4 +1,4 @@
-"""The operands of every MAC in the order of the PEs, one by one: the readable twin of hwsim/operands.py."""
+"""The operands of every MAC in the order of the PEs, one by one: twin of hwsim/engines/operand_statistics.py."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from hwsim.accelerator import AcceleratorSpec
-from hwsim.layer import Layer
-from hwsim.mapping import Mapping, lower_layer
+from hwsim.hardware.accelerator import AcceleratorSpec
+from hwsim.mapping.mapping import Mapping, lower_layer
+from hwsim.workload.layer import Layer
 from tests.reference.row_stationary import Machine, cut
 
 

@@ -12,11 +12,11 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from compress.calibration import Calibration
-from compress.compression import Compression
-from compress.evaluation import folded_affine
-from compress.network import NetworkGraph
-from compress.quantization import Affine, activation_affine, weight_affine
+from compress.evaluation.calibration import Calibration
+from compress.evaluation.evaluator import folded_affine
+from compress.evaluation.masks import Compression
+from compress.network.graph import NetworkGraph
+from compress.quantization.affine import Affine, activation_affine, weight_affine
 
 
 class SimulatedLayer(nn.Module):

@@ -7,8 +7,8 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from compress.integer_network import Window
-from compress.quantization import Affine
+from compress.quantization.affine import Affine
+from compress.quantization.integer_layer import Window
 
 
 def convolve_codes(

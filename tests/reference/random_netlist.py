@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from characterize.gate_arrays import GateArrays
+from characterize.gates.arrays import GateArrays
 
 
 def random_netlist(seed: int, gates: int = 25, registers: int = 4, inputs: int = 5, coarse: bool = False) -> Any:

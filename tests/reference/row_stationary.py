@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from hwsim.accelerator import AcceleratorSpec
-from hwsim.counts import DIRECTIONS, LEVELS, OPERANDS, SHAPE
-from hwsim.layer import Layer
-from hwsim.mapping import Mapping, lower_layer
+from hwsim.engines.access_counts import DIRECTIONS, LEVELS, OPERANDS, SHAPE
+from hwsim.hardware.accelerator import AcceleratorSpec
+from hwsim.mapping.mapping import Mapping, lower_layer
+from hwsim.workload.layer import Layer
 
 
 def cut(total: int, block: int) -> list[range]:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from compress.policy import LayerPolicy, Policy, parse_policy, read_policy
-from compress.search_spec import SearchSpec
-from compress.task import SearchTask, build_task
+from compress.search.setup import SearchTask, build_task
+from compress.search.spec import SearchSpec
 from hwsim.errors import InputError
-from hwsim.policy_file import read_policy as read_for_hwsim
+from hwsim.workload.policy import read_policy as read_for_hwsim
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from compress.action import ActionSpec, policy_of
-from compress.environment import STATE_SIZE, CompressionEnv, RewardMode, static_features
 from compress.policy import DENSE_8BIT, LayerPolicy
-from compress.problem import AccuracyBudget, Metric, SearchProblem
-from compress.reward import load_reward
+from compress.search.actions import ActionSpec, policy_of
+from compress.search.environment import STATE_SIZE, CompressionEnv, RewardMode, static_features
+from compress.search.problem import AccuracyBudget, Metric, SearchProblem
+from compress.search.reward import load_reward
 from hwsim.errors import InputError
 
 

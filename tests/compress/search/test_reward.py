@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compress.reward import RewardTable, formula_table, load_reward, parse_reward, reward_formula
+from compress.search.reward import RewardTable, formula_table, load_reward, parse_reward, reward_formula
 from hwsim.errors import InputError
 
 

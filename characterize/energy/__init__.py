@@ -1,0 +1,1 @@
+"""From simulations to the figures of the table."""

@@ -1,0 +1,1 @@
+"""Timed and zero-delay simulation of gates, and their activity."""

@@ -1,0 +1,1 @@
+"""What a MAC is: its ports, its integer model, vectors."""

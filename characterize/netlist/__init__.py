@@ -1,0 +1,1 @@
+"""A mapped netlist as a graph, its checks and its interface."""

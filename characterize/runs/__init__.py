@@ -1,0 +1,1 @@
+"""A characterization and its folder."""

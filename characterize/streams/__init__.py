@@ -1,0 +1,1 @@
+"""Operand streams on the ports of a MAC."""

@@ -1,0 +1,1 @@
+"""Cell figures: Liberty in and out, the compact table."""

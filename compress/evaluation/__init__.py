@@ -1,0 +1,1 @@
+"""A policy on a network: masks, program, accuracy."""

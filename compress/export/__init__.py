@@ -1,0 +1,1 @@
+"""The smaller network on disk: channels removed, ONNX, recipe."""

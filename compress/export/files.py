@@ -1,0 +1,135 @@
+"""A policy's network on disk: ONNX for runtimes, a recipe for PyTorch, and proof that both are what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from compress.evaluation.calibration import Calibration
+from compress.evaluation.masks import Compressor
+from compress.export.deployment import CompressedLayer, DeployedNetwork, deploy
+from compress.images.dataset import Dataset, Split
+from compress.models.training import accuracy_pct
+from compress.network.graph import NetworkGraph
+from compress.policy import Policy
+from compress.quantization.affine import Clipping
+from hwsim.errors import RunError
+from hwsim.files import write_bytes
+
+ONNX_TOLERANCE_PCT = 0.1
+"""How far onnxruntime's accuracy may be from the simulated one before an export fails."""
+
+ROUNDING_IMAGES = 2
+"""Of a small test set, so many images may differ all the same: a sum on the border of two codes rounds to either."""
+
+
+@dataclass(frozen=True)
+class ExportedFiles:
+    """Where an export lies: the ONNX model, the recipe and its tensors."""
+
+    onnx: Path
+    recipe: Path
+    weights: Path
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export measured; accuracies on the test set, None where not measured (onnxruntime is not installed)."""
+
+    parameters_before: int
+    parameters_after: int
+    size_bytes_before: int  # the state dict in float32
+    onnx_size_bytes: int
+    weights_size_bytes: int
+    simulated_accuracy_pct: float | None
+    onnx_accuracy_pct: float | None
+
+
+def files_beside(onnx_path: Path) -> ExportedFiles:
+    """Return the three files of an export from the name of the first."""
+    stem = onnx_path.with_suffix("")
+    return ExportedFiles(
+        onnx_path, stem.with_name(stem.name + ".recipe.json"), stem.with_name(stem.name + ".safetensors")
+    )
+
+
+def deploy_policy(
+    graph: NetworkGraph,
+    model: nn.Module,
+    calibration: Calibration,
+    policy: Policy,
+    *,
+    seed: int = 0,
+    multiple: int = 1,
+) -> DeployedNetwork:
+    """Return the network that a policy leaves, pruned and quantized as an evaluation with this seed does it."""
+    names = [layer.name for layer in graph.layers]
+    policy.check_names(names)
+    compression = Compressor(graph, calibration, seed).derive([policy.layer(name) for name in names])
+    layers = {
+        name: CompressedLayer(
+            compression.masked_weight(at),
+            compression.filters(at),
+            compression.policies[at].bits,
+            compression.policies[at].input_bits,
+        )
+        for at, name in enumerate(names)
+    }
+    return deploy(graph, model, layers, calibration.ranges, multiple)
+
+
+def write_export(
+    network: DeployedNetwork, model: nn.Module, files: ExportedFiles, test: Split | None, about: dict[str, Any]
+) -> ExportReport:
+    """Write the three files, after proving on `test` (if given) that onnxruntime gives the simulated accuracy.
+
+    Raises InputError for a network that ONNX or a recipe cannot hold, RunError where the accuracies differ.
+    """
+    from compress.export.onnx.model import onnx_model
+    from compress.export.recipe import save
+
+    content = onnx_model(network).SerializeToString(deterministic=True)
+    simulated = None if test is None else accuracy_pct(network.module, test, batch_size=250)
+    measured = None if test is None else onnx_accuracy_pct(content, test)
+    if test is not None and simulated is not None and measured is not None:
+        allowed_pct = max(ONNX_TOLERANCE_PCT, 100.0 * ROUNDING_IMAGES / len(test))
+        if abs(simulated - measured) > allowed_pct + 1e-9:
+            raise RunError(f"onnxruntime reaches {measured:.2f} % where the simulation reaches {simulated:.2f} %")
+    save(network, files.recipe, files.weights, about)
+    write_bytes(files.onnx, content)
+    return ExportReport(
+        parameters_before=sum(parameter.numel() for parameter in model.parameters()),
+        parameters_after=sum(parameter.numel() for parameter in network.module.parameters()),
+        size_bytes_before=sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values()),
+        onnx_size_bytes=len(content),
+        weights_size_bytes=files.weights.stat().st_size,
+        simulated_accuracy_pct=simulated,
+        onnx_accuracy_pct=measured,
+    )
+
+
+def onnx_accuracy_pct(content: bytes, split: Split, batch_size: int = 250) -> float | None:
+    """Return the top-1 accuracy that onnxruntime reaches on the CPU, None where it is not installed."""
+    try:
+        import onnxruntime
+    except ImportError:
+        return None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    right = 0
+    for images, labels in split.batches(batch_size):
+        (logits,) = session.run(None, {"input": images.numpy()})
+        right += int((torch.from_numpy(logits).argmax(1) == labels).sum())
+    return 100.0 * right / len(split)
+
+
+def calibrated(
+    graph: NetworkGraph, model: nn.Module, dataset: Dataset, seed: int, clipping: Clipping | None = None
+) -> Calibration:
+    """Return the calibration that an evaluation with this seed and clipping uses."""
+    return Calibration(graph, model, dataset.calibration, seed=seed, clipping=clipping)

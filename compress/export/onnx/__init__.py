@@ -1,0 +1,1 @@
+"""The ONNX form of the smaller network."""

@@ -1,0 +1,1 @@
+"""Local refinement: a lazy greedy descent, then trades."""

@@ -1,0 +1,1 @@
+"""Any torch module as layers in execution order, channel units and groups."""

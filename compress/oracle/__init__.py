@@ -1,0 +1,1 @@
+"""The judge of all methods: accuracy and cost of a policy."""

@@ -1,0 +1,1 @@
+"""Affine codes, activation ranges and layers in integers."""

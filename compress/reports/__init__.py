@@ -1,0 +1,1 @@
+"""Finished searches shown: page, tables, figures, terminal."""

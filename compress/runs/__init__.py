@@ -1,0 +1,1 @@
+"""Whole runs in their folders: a search, a sweep."""

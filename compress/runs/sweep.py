@@ -1,0 +1,152 @@
+"""Many searches from one file: every method on every network with every seed, locally or on Ray.
+
+The file is TOML: a table `search` with options that all runs share (as `compress search` names them, underscores for
+hyphens), a table `grid` with lists of values, and optionally tables `models.NAME` with options of one network (its
+data and weights) and `methods.NAME` with options of one method (its episodes). A finished run is not repeated and an
+unfinished one continues, so that a sweep itself can be resumed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from compress.search.run_folder import RESULT_FILE, RUN_FILE
+from compress.search.spec import SearchSpec
+from hwsim.errors import InputError, RunError, unknown_name
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_TABLES = ("search", "grid", "models", "methods")
+_GRID_FOLDERS = ("model", "method", "seed")
+
+
+@dataclass(frozen=True)
+class SweepRun:
+    """One search of a sweep and its folder."""
+
+    folder: Path
+    spec: SearchSpec
+
+
+def read_sweep(path: Path, out: Path) -> list[SweepRun]:
+    """Return the searches that a sweep's file asks for; raises InputError naming the entry that is wrong."""
+    try:
+        content = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise InputError(f"cannot read '{path}': {error.strerror}; expected a sweep in TOML") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"'{path}' is not TOML ({error}); expected a sweep") from None
+    for name in content:
+        if name not in _TABLES:
+            raise InputError(f"'{path}': {unknown_name('table', name, _TABLES)}")
+    shared, grid = content.get("search", {}), content.get("grid", {})
+    special = {kind: content.get(kind, {}) for kind in ("models", "methods")}
+    known = [field.name for field in fields(SearchSpec)]
+    named = [(f"{kind}.{name}", entries) for kind, tables in special.items() for name, entries in tables.items()]
+    for table, entries in (("search", shared), ("grid", grid), *named):
+        for name in entries:
+            if name not in known:
+                raise InputError(f"'{path}', table {table}: {unknown_name('option', name, known)}")
+    for name, values in grid.items():
+        if not isinstance(values, list) or not values:
+            raise InputError(f"'{path}', table grid: {name} is {values!r}, must be a list of at least one value")
+    return [_run(path, out, shared, dict(zip(grid, point, strict=True)), special) for point in _points(grid)]
+
+
+def _points(grid: Mapping[str, list[Any]]) -> Iterable[tuple[Any, ...]]:
+    return itertools.product(*grid.values())
+
+
+def _run(
+    path: Path,
+    out: Path,
+    shared: Mapping[str, Any],
+    point: Mapping[str, Any],
+    special: Mapping[str, Mapping[str, Mapping[str, Any]]],
+) -> SweepRun:
+    model, method = (str(point.get(name, shared.get(name))) for name in ("model", "method"))
+    options = {**shared, **special["models"].get(model, {}), **special["methods"].get(method, {}), **point}
+    for name in ("model", "data"):
+        if name not in options:
+            raise InputError(f"'{path}': no {name} is named for {dict(point)}; add it to search, grid or models.NAME")
+    named = [str(options.get(name, "default")) for name in _GRID_FOLDERS]
+    others = [f"{name}-{value}" for name, value in point.items() if name not in _GRID_FOLDERS]
+    folder = "_".join([named[0], named[1], *others, f"seed{named[2]}"]).replace("/", "-").replace(":", "-")
+    try:
+        return SweepRun(out / folder, SearchSpec.from_dict(options))
+    except (InputError, TypeError) as error:
+        raise InputError(f"'{path}', {dict(point)}: {error}") from None
+
+
+def command_of(run: SweepRun, extra: Iterable[str] = ()) -> list[str]:
+    """Return the command line that starts a run, or continues it where it was begun."""
+    base = [sys.executable, "-m", "compress", "search", "--out", str(run.folder), "--quiet", *extra]
+    if (run.folder / RUN_FILE).exists():
+        return [*base, "--resume"]
+    defaults = SearchSpec(run.spec.model, run.spec.data).as_dict()
+    for name, value in run.spec.as_dict().items():
+        if value != defaults[name] or name in ("model", "data"):
+            text = ",".join(value) if isinstance(value, list) else str(value)
+            base += ["--" + name.replace("_", "-"), text]
+    return base
+
+
+Report = Callable[[SweepRun, str | None], None]
+"""Called after each run with None, or the line that says why it failed."""
+
+
+def run_local(runs: list[SweepRun], jobs: int, report: Report) -> int:
+    """Run searches as processes of their own, `jobs` at a time; return how many failed."""
+    from concurrent.futures import ThreadPoolExecutor, as_completed
+
+    failed = 0
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = {pool.submit(run_one, run, jobs): run for run in runs}
+        for done in as_completed(waiting):
+            problem = done.result()
+            failed += problem is not None
+            report(waiting[done], problem)
+    return failed
+
+
+def run_one(run: SweepRun, jobs: int = 1) -> str | None:
+    """Run one search to its end; return None or the line that says why it failed."""
+    if (run.folder / RESULT_FILE).exists():
+        return None
+    run.folder.parent.mkdir(parents=True, exist_ok=True)
+    extra = ("--threads", "1") if jobs > 1 else ()
+    result = subprocess.run(command_of(run, extra), capture_output=True, text=True, check=False)
+    if result.returncode == 0:
+        return None
+    lines = [line for line in result.stderr.splitlines() if line.strip()]
+    return lines[-1] if lines else f"ended with code {result.returncode}"
+
+
+def run_on_ray(runs: list[SweepRun], report: Report) -> int:
+    """Run searches as tasks on a Ray cluster whose nodes share the output folder; return how many failed."""
+    try:
+        import ray
+    except ImportError:
+        raise InputError("--backend ray needs the package ray: pip install 'tilejoule[ray]'") from None
+    try:
+        ray.init(ignore_reinit_error=True, log_to_driver=False)
+    except Exception as error:  # ray raises many types where no cluster answers
+        raise RunError(f"--backend ray: no cluster could be reached or started ({error})") from None
+    remote = ray.remote(num_cpus=1)(run_one)
+    waiting = {remote.remote(run, 2): run for run in runs}
+    failed = 0
+    while waiting:
+        done, _ = ray.wait(list(waiting), num_returns=1)
+        problem = ray.get(done[0])
+        failed += problem is not None
+        report(waiting.pop(done[0]), problem)
+    return failed

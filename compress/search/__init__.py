@@ -1,0 +1,1 @@
+"""The problem, its reward and environment, the loop, its checkpoints, folder and result files."""

@@ -1,0 +1,1 @@
+"""What a MAC and a moved bit cost."""

@@ -1,0 +1,1 @@
+"""Words and cycles of a mapped layer: in closed form, and executed."""

@@ -1,0 +1,91 @@
+"""How many words move at each level of the hierarchy, for each operand and direction: the truth that energy rests on.
+
+What one count means, level by level:
+
+- dram: words without padding; a psum here is a finished ofmap word, at the width of a word.
+- glb: ifmap and filter words written by the fill from DRAM and read by the array (padding is stored and moved like
+  data); psum words written and read by the array, and ofmap words read on their way to DRAM.
+- noc: `read` is a word delivered to one PE (a multicast to k PEs counts k), `write` is a psum word that leaves a PE,
+  for its neighbour or for the GLB. Each transfer counts once.
+- rf: what the PEs' register files read and write, fills included. A MAC reads an ifmap and a filter word; its psum is
+  written each time and read each time but the first of a window, which the read at the hand-over makes up for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.energy.memory_costs import MemoryCosts
+from hwsim.vocabulary import Direction, Level, Operand
+
+LEVELS = tuple(Level)
+OPERANDS = tuple(Operand)
+DIRECTIONS = tuple(Direction)
+SHAPE = (len(LEVELS), len(OPERANDS), len(DIRECTIONS))
+
+
+@dataclass(frozen=True, eq=False)
+class AccessCounts:
+    """Words moved: int64[level, operand, direction], in the order of the enums of hwsim.vocabulary.
+
+    Reads like the result file as well: `accesses["glb"]["psum"]["read"]`.
+    """
+
+    words: NDArray[np.int64]
+
+    def __getitem__(self, level: Level | str) -> dict[str, dict[str, int]]:
+        return self.as_dict()[Level(level).value]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of the levels, so that `dict(accesses)` is what the result file holds."""
+        return tuple(level.value for level in LEVELS)
+
+    @staticmethod
+    def zero() -> AccessCounts:
+        """Return counts of nothing."""
+        return AccessCounts(np.zeros(SHAPE, np.int64))
+
+    def get(self, level: Level, operand: Operand, direction: Direction) -> int:
+        """Return one count, words."""
+        return int(self.words[LEVELS.index(level), OPERANDS.index(operand), DIRECTIONS.index(direction)])
+
+    def as_dict(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Return {"dram": {"ifmap": {"read": words, "write": words}, ...}, ...}."""
+        return {
+            level.value: {
+                operand.value: {direction.value: int(self.words[i, j, k]) for k, direction in enumerate(DIRECTIONS)}
+                for j, operand in enumerate(OPERANDS)
+            }
+            for i, level in enumerate(LEVELS)
+        }
+
+    def energy_pj(self, costs: MemoryCosts, word_bits: int, psum_bits: int) -> dict[str, float]:
+        """Return the energy at each level, pJ: words times the width they have there times the cost of a bit."""
+        bits = word_widths(word_bits, psum_bits)
+        per_level = (self.words.sum(axis=2) * bits).sum(axis=1)
+        return {level.value: float(per_level[i]) * costs[i] for i, level in enumerate(LEVELS)}
+
+    def __add__(self, other: AccessCounts) -> AccessCounts:
+        return AccessCounts(self.words + other.words)
+
+    def __eq__(self, other: Any) -> bool:
+        if isinstance(other, dict):
+            return self.as_dict() == other
+        return isinstance(other, AccessCounts) and bool(np.array_equal(self.words, other.words))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def word_widths(word_bits: int, psum_bits: int) -> NDArray[np.int64]:
+    """Return the width in bits of a word, int64[level, operand]: psums are wide, ofmap words in DRAM are not."""
+    bits = np.full((len(LEVELS), len(OPERANDS)), word_bits, np.int64)
+    bits[1:, OPERANDS.index(Operand.PSUM)] = psum_bits
+    return bits

@@ -1,0 +1,150 @@
+"""The analytic engine: words moved and cycles of a mapped layer in closed form, with bandwidth bounds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from hwsim.engines.access_counts import AccessCounts
+from hwsim.hardware.accelerator import AcceleratorSpec
+from hwsim.kernels.nest import axis_words, ceil_div, count_cycles, folded_rows, processing_cycles, reloads
+from hwsim.kernels.tuples import NestMap, NestShape, NestTile
+from hwsim.mapping.mapping import Mapping, check_mapping, lower_layer, lower_tile
+from hwsim.vocabulary import Direction, Level, Objective, Operand
+from hwsim.workload.layer import Layer
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What a layer costs on a tile with a mapping.
+
+    `processing_cycles`: the array's time with DRAM never late; `processing_by_cause` splits it. `stall_cycles`: what
+    DRAM adds, by cause; cycles = processing_cycles + the sum of stall_cycles. `active_pes`: PEs that a full pass uses.
+    `utilization`: MACs over cycles times all PEs. `ifmap_coding`: bits that an ifmap takes in DRAM over those of its
+    words, other than 1 where the tile codes it.
+    """
+
+    layer: Layer
+    mapping: Mapping
+    accesses: AccessCounts
+    cycles: int
+    processing_cycles: int
+    stall_cycles: dict[str, int]
+    processing_by_cause: dict[str, int] = field(default_factory=dict)
+    passes: int = 0
+    active_pes: int = 0
+    utilization: float = 0.0
+    ifmap_coding: float = 1.0
+
+
+def analyze(
+    layer: Layer,
+    tile: AcceleratorSpec,
+    mapping: Mapping | None = None,
+    objective: Objective | str = Objective.ENERGY,
+    *,
+    ifmap_coding: float = 1.0,
+) -> Analysis:
+    """Return the analytic cost of one layer; the mapper chooses the mapping where none is given.
+
+    Words are counted whatever their coding, DRAM's time is that of the coded bits; the mapper knows words only.
+    Raises InputError where the layer cannot be mapped, naming the constraint.
+    """
+    if mapping is None:
+        from hwsim.mapping.mapper import best_mapping
+
+        mapping = best_mapping(layer, tile, objective=objective)
+    else:
+        check_mapping(layer, tile, mapping)
+    shape, lowered, nest = lower_layer(layer), lower_tile(tile), mapping.lowered()
+    accesses = count_accesses(shape, lowered, nest)
+    parts = np.empty(6, np.int64)
+    count_cycles(shape, lowered, nest, parts)
+    processing = int(processing_cycles(parts))
+    dram = dram_cycles(accesses, tile, ifmap_coding)
+    cycles = max(processing, dram)
+    by_cause = {"compute": int(parts[0]), "bus": int(parts[1]), "ifmap_fill": int(parts[2])}
+    by_cause["filter_load" if parts[3] >= parts[4] else "psum_hand_over"] = int(max(parts[3], parts[4]))
+    return Analysis(
+        layer,
+        mapping,
+        accesses,
+        cycles,
+        processing,
+        {"dram": cycles - processing},
+        by_cause,
+        int(parts[5]),
+        active_pes(shape, nest),
+        array_macs(shape) / (cycles * tile.pes),
+        ifmap_coding,
+    )
+
+
+def array_macs(shape: NestShape) -> int:
+    """Return the operations on the PEs: MACs, or reductions of pooling and elementwise layers."""
+    outputs = shape.groups * shape.filters * shape.batch * shape.rows * shape.columns
+    return outputs * shape.channels * shape.taps_v * shape.taps_h
+
+
+def active_pes(shape: NestShape, nest: NestMap) -> int:
+    """Return the PEs that work in a full pass."""
+    r = min(nest.r, -(-shape.channels // nest.q))
+    t = min(nest.t, -(-shape.filters // nest.p))
+    return nest.k * nest.e * r * t * nest.g
+
+
+def dram_bits(accesses: AccessCounts, tile: AcceleratorSpec, ifmap_coding: float = 1.0) -> float:
+    """Return the bits that the layer moves to and from DRAM."""
+    coded_away = accesses.get(Level.DRAM, Operand.IFMAP, Direction.READ) * (1.0 - ifmap_coding)
+    return (int(accesses.words[0].sum()) - coded_away) * tile.word_bits
+
+
+def dram_cycles(accesses: AccessCounts, tile: AcceleratorSpec, ifmap_coding: float = 1.0) -> int:
+    """Return the cycles that the layer's DRAM words occupy the DRAM at its bandwidth."""
+    return math.ceil(dram_bits(accesses, tile, ifmap_coding) / tile.dram_bits_per_cycle)
+
+
+@lru_cache(maxsize=16384)
+def _axis(block: int, window: tuple[int, int, int, int, int, int]) -> tuple[int, int]:
+    windows, taps, stride, dilation, padding, size = window
+    out = np.empty(2, np.int64)
+    axis_words(windows, block, taps, stride, dilation, padding, size, out)
+    return int(out[0]), int(out[1])
+
+
+def count_accesses(sh: NestShape, tl: NestTile, mp: NestMap) -> AccessCounts:
+    """Return the words that a mapping moves, in closed form; see hwsim/engines/access_counts.py."""
+    vertical = (sh.rows, sh.taps_v, sh.stride_v, sh.dilation_v, sh.padding_v, sh.in_rows)
+    horizontal = (sh.columns, sh.taps_h, sh.stride_h, sh.dilation_h, sh.padding_h, sh.in_columns)
+    rows, real_rows = _axis(mp.e, vertical)
+    columns, real_columns = _axis(mp.f, horizontal)
+    planes = sh.groups * sh.channels * sh.batch
+    ifmap_loads, glb_loads, rf_loads = reloads(sh, mp)
+    # m is a multiple of p t, or all filters: no pass is cut by an m block
+    filter_passes = ceil_div(sh.filters, mp.p * mp.t)
+    weights = sh.groups * sh.filters * sh.channels * sh.taps_v * sh.taps_h * sh.weighted
+    ofmap = sh.groups * sh.filters * sh.batch * sh.rows * sh.columns
+    macs = ofmap * sh.channels * sh.taps_v * sh.taps_h
+    psum_passes = ceil_div(sh.channels, mp.q * mp.r) * ceil_div(sh.taps_v, mp.k)
+    psum_reads = psum_passes - 1 + tl.preload
+    # filters that stay in the RFs are delivered once, to the first strip's sets
+    strips = mp.e if rf_loads == 1 else ceil_div(sh.batch, mp.n) * ceil_div(sh.columns, mp.f) * sh.rows
+    ifmap_deliveries = planes * sh.rows * sh.taps_v * columns * ceil_div(sh.filters, mp.p)
+    words = np.zeros((4, 3, 2), np.int64)
+    dram, glb, noc, rf = words
+    dram[0, 0] = planes * real_rows * real_columns * ifmap_loads
+    dram[1, 0] = weights * glb_loads
+    dram[2, 1] = ofmap
+    glb[0] = planes * folded_rows(sh, mp.e, mp.k) * columns * filter_passes, planes * rows * columns * ifmap_loads
+    glb[1] = weights * rf_loads, weights * glb_loads
+    glb[2] = ofmap * psum_reads + ofmap, ofmap * psum_passes
+    noc[0, 0] = ifmap_deliveries
+    noc[1, 0] = weights * strips
+    noc[2] = ofmap * psum_reads, ofmap * sh.taps_v * ceil_div(sh.channels, mp.q)
+    rf[0] = macs, ifmap_deliveries
+    rf[1] = macs * sh.weighted, weights * strips
+    rf[2] = macs, macs
+    return AccessCounts(words)

@@ -1,0 +1,1 @@
+"""The row-stationary nest, its legality and the mapper."""

@@ -1,0 +1,1 @@
+"""Tables, plots, traces and pages of a run."""

@@ -1,0 +1,48 @@
+"""Where on the array a mapping sits, and how busy each PE is over a run."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.engines.analytic import Analysis
+from hwsim.hardware.accelerator import AcceleratorSpec
+from hwsim.mapping.mapping import lower_layer
+from hwsim.simulation.simulate import Run
+
+Floats = NDArray[np.float64]
+
+
+def mapped_pes(tile: AcceleratorSpec, analysis: Analysis) -> NDArray[np.bool_]:
+    """Return which PEs a full pass uses, bool[rows, columns].
+
+    Chains of r sets stand one above the other and fill the array from the top left; a set wider than the array is cut
+    into segments, one below the other.
+    """
+    shape, mapping = lower_layer(analysis.layer), analysis.mapping
+    used = np.zeros((tile.array_rows, tile.array_columns), np.bool_)
+    r = min(mapping.r, -(-shape.channels // mapping.q))
+    chains = min(mapping.t, -(-shape.filters // mapping.p)) * mapping.g
+    height = mapping.k * mapping.r
+    across = max(1, tile.array_columns // mapping.e)
+    segments = -(-mapping.e // tile.array_columns)
+    for chain in range(chains):
+        for segment in range(segments):
+            down, right = divmod(chain, across) if segments == 1 else (chain * segments + segment, 0)
+            width = min(mapping.e - segment * tile.array_columns, tile.array_columns)
+            top, left = down * height, right * mapping.e
+            used[top : top + mapping.k * r, left : left + width] = True
+    return used
+
+
+def busy_share(run: Run) -> Floats:
+    """Return the share of the run's cycles in which each PE computes, float64[rows, columns].
+
+    A layer's operations are spread evenly over the PEs that a full pass of its mapping uses.
+    """
+    total = np.zeros((run.tile.array_rows, run.tile.array_columns))
+    for one in run.runs:
+        used = mapped_pes(run.tile, one.analysis)
+        busy_cycles = one.analysis.utilization * run.tile.pes * one.analysis.cycles / max(1, int(used.sum()))
+        total += used * busy_cycles
+    return total / run.cycles

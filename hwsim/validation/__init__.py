@@ -1,0 +1,1 @@
+"""The engines beside measured silicon."""

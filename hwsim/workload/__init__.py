@@ -1,0 +1,1 @@
+"""Networks as the tile sees them: layers, who feeds whom, policies, files."""

@@ -1,0 +1,33 @@
+"""What distortion costs in points: learned, never nothing."""
+
+import pytest
+
+from compress.methods.refinement.loss_model import Harm
+from compress.search.problem import Candidate
+
+
+def candidate(loss_pct: float, distortion: float) -> Candidate:
+    return Candidate((), 90.0, loss_pct, distortion, 1.0, 1.0, 1.0, 0.0, 0)
+
+
+def test_the_ratio_is_learned() -> None:
+    harm = Harm(6.0)
+    for distortion in (0.01, 0.02, 0.05, 0.1, 0.15):
+        harm.note(candidate(30.0 * distortion, distortion))
+    assert harm.points(0.1) == pytest.approx(3.0, rel=0.02)
+    harm.note(candidate(80.0, 0.2))  # a ruin says nothing about small changes
+    assert harm.points(0.1) == pytest.approx(3.0, rel=0.02)
+
+
+def test_a_lucky_sample_does_not_make_distortion_free() -> None:
+    harm = Harm(6.0)
+    for _ in range(50):
+        harm.note(candidate(-0.5, 0.01))
+    assert harm.points(0.1) == pytest.approx(0.5)
+
+
+def test_its_state_is_complete() -> None:
+    harm, other = Harm(6.0), Harm(6.0)
+    harm.note(candidate(1.0, 0.05))
+    other.load(harm.state())
+    assert other.points(0.3) == harm.points(0.3)

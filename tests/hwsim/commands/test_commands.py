@@ -1,0 +1,193 @@
+"""The command line: what it prints and writes, and one line for each wrong use."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from hwsim.cli import COMMANDS, main
+from hwsim.energy.mac_table import SHIPPED_TABLE
+from hwsim.hardware.accelerator import PRESET_FOLDER
+
+
+def _run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_help_lists_the_commands() -> None:
+    result = _run("--help")
+    assert result.exit_code == 0
+    assert all(name in result.output for name in COMMANDS)
+    for name in COMMANDS:
+        assert _run(name, "--help").exit_code == 0
+
+
+def test_vgg16_has_the_published_macs(tmp_path: Path) -> None:
+    path = tmp_path / "f.json"
+    result = _run("simulate", "vgg16", "--json", path)
+    assert result.exit_code == 0
+    content = json.loads(path.read_text())
+    computing = sum(layer["macs"] for layer in content["layers"] if layer["type"] in {"conv", "fc"})
+    assert computing == content["totals"]["macs"] == 15_470_264_320
+    for word in ("features.0", "classifier.6", "15,470,264,320", "TOPS/W", "paper-fig2a", "fJ at 8/8 bit"):
+        assert word in result.output
+
+
+def test_csv_has_one_row_a_layer(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    assert _run("simulate", "resnet20-cifar", "--csv", path, "--quiet").output == ""
+    frame = pd.read_csv(path)
+    assert len(frame) == 30
+    assert frame["macs"].sum() == 40_551_040
+
+
+def test_a_result_reads_back_as_mappings(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    assert _run("simulate", "resnet20-cifar", "--objective", "latency", "--json", first).exit_code == 0
+    assert _run("simulate", "resnet20-cifar", "--mapping", first, "--json", second).exit_code == 0
+    kept, given = json.loads(first.read_text()), json.loads(second.read_text())
+    assert [one["mapping"] for one in kept["layers"]] == [one["mapping"] for one in given["layers"]]
+    assert kept["totals"]["cycles"] == given["totals"]["cycles"]
+
+
+def test_own_accelerator_and_costs_files(tmp_path: Path) -> None:
+    shown = _run("accelerators", "--show", "paper")
+    tile = tmp_path / "tile.toml"
+    tile.write_text(shown.output.replace("array_rows = 64", "array_rows = 32").replace('"paper"', '"mine"'))
+    costs = tmp_path / "costs.toml"
+    costs.write_text(_run("costs", "--show", "7nm").output)
+    path = tmp_path / "f.json"
+    arguments = ("resnet20-cifar", "--accelerator", tile, "--costs", costs, "--layer", "conv1", "--json", path)
+    assert _run("simulate", *arguments).exit_code == 0
+    content = json.loads(path.read_text())
+    assert (content["accelerator"], content["costs"]) == ("mine", "costs")
+    assert content["provenance"]["accelerator"]["array_rows"] == 32
+
+
+def test_the_example_network_can_be_simulated(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.toml"
+    path.write_text(_run("networks", "--example").output)
+    result = _run("simulate", path)
+    assert (result.exit_code, "classifier" in result.output) == (0, True), result.output
+
+
+def test_lists() -> None:
+    assert "resnet56-cifar" in _run("networks").output
+    assert "layer4.1.conv2" in _run("networks", "--layers", "resnet18").output
+    assert "eyeriss-v1" in _run("accelerators").output
+    schema = json.loads(_run("accelerators", "--schema").output)
+    assert schema["properties"]["glb_size_bytes"]["description"]
+    costs = _run("costs").output
+    assert all(name in costs for name in ("7nm", "eyeriss-normalized", "paper-fig2a", "Jouppi"))
+
+
+def test_calibration_writes_a_preset(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    result = _run("costs", "--calibrate", "--network", "resnet20-cifar", "--saving", "0.2", "--out", path)
+    assert result.exit_code == 0
+    assert "save 20.0%" in result.output
+    energies = []
+    for bits in (8, 5):
+        out = tmp_path / f"{bits}.json"
+        _run("simulate", "resnet20-cifar", "--costs", path, "--bits", bits, "--json", out)
+        energies.append(json.loads(out.read_text())["totals"]["energy_pj"])
+    assert 1 - energies[1] / energies[0] == pytest.approx(0.2, abs=1e-6)
+
+
+def test_calibration_that_cannot_be_reached_says_so() -> None:
+    result = _run("costs", "--calibrate", "--network", "resnet20-cifar", "--saving", "0.9")
+    assert result.exit_code == 2
+    assert "no factor on the memory costs makes uniform 5-bit operands save 90%" in result.stderr
+
+
+def _edited_preset(folder: Path, old: str, new: str) -> Path:
+    path = folder / "tile.toml"
+    text = (PRESET_FOLDER / "paper.toml").read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("glb_size_bytes = 32768", "", "field 'glb_size_bytes' is missing"),
+        ("array_rows = 64", "array_rows = -64", "array_rows is -64"),
+        ("array_rows = 64", "aray_rows = 64", "unknown field 'aray_rows': did you mean array_rows"),
+        ("rf_shared_bytes = 64", "rf_shared_bytes = 2", "enlarge rf_shared_bytes"),
+        ("glb_size_bytes = 32768", "glb_size_bytes = 8", "enlarge glb_size_bytes"),
+        ("ifmap_bus_bits = 512", "ifmap_bus_bits = 0", "ifmap_bus_bits is 0"),
+    ],
+)
+def test_wrong_accelerator_files(tmp_path: Path, old: str, new: str, message: str) -> None:
+    out = tmp_path / "f.json"
+    tile = _edited_preset(tmp_path, old, new)
+    result = _run("simulate", "resnet20-cifar", "--accelerator", tile, "--json", out)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert message in result.stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("resnet5",), "unknown network 'resnet5': did you mean"),
+        (("alexnet", "--accelerator", "papper"), "unknown accelerator 'papper': did you mean paper"),
+        (("alexnet", "--batch", "0"), "--batch is 0"),
+        (("alexnet", "--batch", "two"), "two"),
+        (("alexnet", "--bits", "12"), "12 bits do not fit the 8-bit datapath"),
+        (("alexnet", "--bits", "1"), "no entry for 1-bit weights"),
+        (("alexnet", "--costs", "8nm"), "unknown cost preset '8nm': did you mean 7nm"),
+        (("alexnet", "--layer", "conv9"), "unknown layer of alexnet 'conv9'"),
+        (("alexnet", "--mac-table", "none.json"), "cannot read 'none.json'"),
+        (("alexnet", "--policy", "none.json"), "cannot read 'none.json'"),
+        (("alexnet", "--mapping", "none.json"), "cannot read 'none.json'"),
+        (("alexnet", "--json", "no/such/folder/f.json"), "no such folder"),
+        (("alexnet", "--csv", "."), "is a folder"),
+        (("alexnet", "--engine", "fast"), "--engine 'fast' is unknown"),
+        (("alexnet", "--objective", "speed"), "objective 'speed' is unknown"),
+        (("alexnet", "--engin", "fast"), "No such option"),
+        ((), "NETWORK"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_2(arguments: tuple[str, ...], message: str) -> None:
+    result = _run("simulate", *arguments)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_mac_table_without_the_precision(tmp_path: Path) -> None:
+    table = json.loads(SHIPPED_TABLE.read_text())
+    table["energy_fj"] = {"8": {"8": 200.0}}
+    path = tmp_path / "mac_energy.json"
+    path.write_text(json.dumps(table))
+    result = _run("simulate", "resnet20-cifar", "--bits", 4, "--mac-table", path)
+    assert result.exit_code == 2
+    assert "no entry for 4-bit weights and 4-bit activations" in result.stderr
+
+
+def test_bare_mapping_needs_a_layer(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps({"m": 1, "n": 1, "e": 1, "f": 1, "p": 1, "q": 1, "r": 1, "t": 1, "k": 3}))
+    result = _run("simulate", "resnet20-cifar", "--mapping", path)
+    assert (result.exit_code, "say which with --layer" in result.stderr) == (2, True)
+    assert _run("simulate", "resnet20-cifar", "--mapping", path, "--layer", "conv1").exit_code == 0
+    path.write_text(json.dumps({"conv1": {"m": 1.5}}))
+    assert "m is 1.5, must be a whole number" in _run("simulate", "resnet20-cifar", "--mapping", path).stderr
+
+
+def test_as_a_process(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hwsim", "simulate"]
+    good = subprocess.run([*command, "alexnet"], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (good.returncode, "conv5" in good.stdout, good.stderr) == (0, True, "")
+    bad = subprocess.run([*command, "alexnot"], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert bad.stderr == "error: unknown network 'alexnot': did you mean alexnet or alexnet-cifar or googlenet?\n"

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hwsim.errors import InputError
+from hwsim.hardware.accelerator import AcceleratorSpec, accelerator, accelerator_names
+
+PRESETS = Path(__file__).parents[3] / "hwsim" / "data" / "accelerators"
+
+
+def edited(tmp_path: Path, old: str, new: str) -> Path:
+    text = (PRESETS / "paper.toml").read_text()
+    assert old in text
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace(old, new))
+    return path
+
+
+def test_presets_are_read() -> None:
+    assert accelerator_names() == ["eyeriss-v1", "paper"]
+    assert accelerator("eyeriss-v1").pes == 168
+    assert accelerator("paper").dram_bits_per_cycle == pytest.approx(3.2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("glb_size_bytes = 32768", "", "field 'glb_size_bytes' is missing"),
+        ("glb_size_bytes = 32768", "glb_size_byte = 32768", "did you mean glb_size_bytes"),
+        ("glb_size_bytes = 32768", "glb_size_bytes = -1", "glb_size_bytes is -1: .*greater than 0"),
+        ("ifmap_bus_bits = 512", "ifmap_bus_bits = 0", "ifmap_bus_bits is 0: .*greater than 0"),
+        ("word_bits = 8", "word_bits = 'eight'", "word_bits is 'eight'"),
+        ("rf_shared_bytes = 64", "", "give rf_shared_bytes, or all of"),
+        ("rf_shared_bytes = 64", "rf_shared_bytes = 64\nrf_psum_words = 4", "exclude each other"),
+        ("clock_mhz = 1000.0", "clock_mhz = inf", "clock_mhz is inf"),
+        ("psum_bits = 32", "psum_bits = 4", "narrower than word_bits"),
+        ("array_rows = 64", "array_rows = ", "not TOML"),
+    ],
+)
+def test_a_wrong_file_is_one_line(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as error:
+        accelerator(edited(tmp_path, old, new))
+    assert "mine.toml" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_unknown_names_get_the_nearest() -> None:
+    with pytest.raises(InputError, match="did you mean eyeriss-v1"):
+        accelerator("eyeriss")
+
+
+def test_every_field_has_a_description_in_the_schema() -> None:
+    schema = AcceleratorSpec.model_json_schema()
+    assert [name for name, field in schema["properties"].items() if "description" not in field] == []
