@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hwsim.errors import InputError, unknown_name
-from hwsim.files import read_json, write_json
+from hwsim.files.reading import read_json
+from hwsim.files.writing import write_json
 
 MIN_BITS = 2
 MAX_BITS = 8

@@ -21,7 +21,7 @@ def fit_technology(liberty: tuple[Path, ...], out: Path) -> None:
     from characterize.technology.compact_fit import compact_json, fit_library, fit_region
     from characterize.technology.liberty_reader import read_liberty
     from hwsim.errors import InputError
-    from hwsim.files import write_text
+    from hwsim.files.writing import write_text
 
     if not out.absolute().parent.is_dir():
         raise InputError(f"--out '{out}': its folder does not exist; create it first")

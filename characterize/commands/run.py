@@ -55,7 +55,7 @@ def _choice(enum: Any) -> click.Choice[str]:
 @click.option("--quiet", is_flag=True, help="no progress display")
 def run(out: Path, quiet: bool, **options: Any) -> None:
     """Characterize a MAC: synthesize it, simulate its gates on operand streams, write its energy table to --out."""
-    from hwsim.files import check_new_folder, staged_folder
+    from hwsim.files.writing import check_new_folder, staged_folder
 
     spec = read_spec(options)
     check_new_folder(out)

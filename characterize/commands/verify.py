@@ -35,7 +35,7 @@ def verify(
     from characterize.runs.icarus_check import TOLERANCE, ToggleComparison, check_toggles
     from characterize.runs.recorded_run import read_run
     from hwsim.errors import RunError
-    from hwsim.files import write_json
+    from hwsim.files.writing import write_json
 
     run = read_run(folder, liberty)
     report = verify_mac(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hwsim.energy.mac_table import MacEnergyTable, load_mac_table
 from hwsim.errors import InputError
-from hwsim.files import write_bytes, write_text
+from hwsim.files.writing import write_bytes, write_text
 
 TABLE_FILE = "mac_energy.json"
 REFERENCE_BITS = ((4, 4), (5, 5))

@@ -17,7 +17,7 @@ from characterize.runs.recorded_run import CELLS_FILE, NETLIST_FILE, copy_source
 from characterize.spec import RunSpec
 from characterize.technology.cell_models import cell_models
 from hwsim.energy.mac_table import MacEnergyTable
-from hwsim.files import write_bytes, write_json, write_text
+from hwsim.files.writing import write_bytes, write_json, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -24,7 +24,7 @@ from characterize.spec import OperandSpec
 from characterize.streams.port_drive import PortDrive
 from characterize.streams.stimulus import OperandStream, stream_generator
 from hwsim.errors import RunError
-from hwsim.files import write_text
+from hwsim.files.writing import write_text
 
 TOLERANCE = 0.01
 """Relative difference of all toggles that still counts as agreement."""

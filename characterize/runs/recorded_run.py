@@ -13,7 +13,8 @@ from characterize.synthesis.yosys import Design
 from characterize.technology.cell_library import CellLibrary
 from characterize.technology.load import load_library
 from hwsim.errors import InputError
-from hwsim.files import read_json, sha256, write_text
+from hwsim.files.reading import read_json, sha256
+from hwsim.files.writing import write_text
 
 RECORD_FILE = "run.json"
 NETLIST_FILE = "netlist.v"

@@ -25,7 +25,7 @@ from characterize.technology.cell_library import (
 from characterize.technology.liberty_reader import read_liberty
 from characterize.technology.liberty_writer import write_liberty
 from hwsim.errors import InputError
-from hwsim.files import read_json
+from hwsim.files.reading import read_json
 
 __all__ = [
     "Cell",

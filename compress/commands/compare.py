@@ -30,7 +30,7 @@ def compare(runs: tuple[Path, ...], plot: Path | None, figures: Path | None, jso
         spreads,
         warnings,
     )
-    from hwsim.files import write_json
+    from hwsim.files.writing import write_json
 
     compared = [read_run_result(run) for run in runs]
     console = Console()
@@ -52,7 +52,7 @@ def compare(runs: tuple[Path, ...], plot: Path | None, figures: Path | None, jso
 
 def _draw_figures(folder: Path, runs: list[ComparedRun]) -> None:
     from compress.reports.paper_figures import iterations_csv, plot_methods, plot_policy, summary_csv
-    from hwsim.files import staged_folder, write_text
+    from hwsim.files.writing import staged_folder, write_text
 
     with staged_folder(folder) as staged:
         plot_methods(runs).savefig(staged / "methods.svg")

@@ -58,7 +58,7 @@ def evaluate(*, policy_path: Path, json_path: Path | None, **options: Any) -> No
     """
     from compress.policy import read_policy
     from compress.runs.policy_settings import PolicySettings
-    from hwsim.files import write_json
+    from hwsim.files.writing import write_json
 
     if json_path is not None and not json_path.absolute().parent.is_dir():
         raise InputError(f"--json '{json_path}': the folder does not exist; create it or choose another")

@@ -85,7 +85,7 @@ def _draw(
     plot: Callable[[Sequence[TradeOff], str], Figure],
 ) -> None:
     from compress.reports.trade_off_plots import trade_offs_csv
-    from hwsim.files import check_new_folder, staged_folder, write_text
+    from hwsim.files.writing import check_new_folder, staged_folder, write_text
 
     check_new_folder(options["out"])
     oracle = _oracle(options)

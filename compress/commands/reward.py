@@ -17,7 +17,7 @@ from hwsim.errors import InputError
 def reward(source: Path | None, max_loss: float, csv_file: Path | None, plot_file: Path | None) -> None:
     """Write or plot the reward over accuracy loss and energy gain."""
     from compress.search.reward import load_reward
-    from hwsim.files import write_text
+    from hwsim.files.writing import write_text
 
     if csv_file is None and plot_file is None:
         raise InputError("nothing to do; name --csv FILE, --plot FILE or both")

@@ -18,7 +18,7 @@ from compress.network.graph import NetworkGraph
 from compress.policy import Policy
 from compress.quantization.affine import Clipping
 from hwsim.errors import RunError
-from hwsim.files import write_bytes
+from hwsim.files.writing import write_bytes
 
 ONNX_TOLERANCE_PCT = 0.1
 """How far onnxruntime's accuracy may be from the simulated one before an export fails."""

@@ -17,7 +17,8 @@ from torch import Tensor, fx, nn
 from compress.export.deployment import DeployedNetwork, FakeQuantize, WeightCodes
 from compress.models.state_files import read_state, write_weights
 from hwsim.errors import InputError
-from hwsim.files import read_json, write_json
+from hwsim.files.reading import read_json
+from hwsim.files.writing import write_json
 
 SCHEMA = 1
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from hwsim.errors import InputError
-from hwsim.files import write_bytes
+from hwsim.files.writing import write_bytes
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:

@@ -17,7 +17,7 @@ from torch import nn
 
 from compress.images.dataset import Dataset, Split
 from hwsim.errors import InputError, RunError
-from hwsim.files import write_bytes
+from hwsim.files.writing import write_bytes
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from compress.search.result_files import ARCHIVE_FILE, read_result
 from hwsim.errors import InputError
-from hwsim.files import read_json
+from hwsim.files.reading import read_json
 
 _SHOWN_LOSS_PCT = 15.0
 

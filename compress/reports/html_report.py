@@ -11,7 +11,8 @@ from typing import Any
 from compress.reports.svg_charts import Axis, Series, axis_over, bar_chart, xy_chart
 from compress.search.result_files import ARCHIVE_FILE, read_episodes, read_result
 from hwsim.errors import InputError, RunError
-from hwsim.files import read_json, write_text
+from hwsim.files.reading import read_json
+from hwsim.files.writing import write_text
 
 REPORT_FILE = "report.html"
 _SHOWN_LOSS_PCT = 15.0

@@ -45,7 +45,7 @@ from compress.search.run_folder import create, locked, withdraw, write_run
 from compress.search.selection import Confirmation, Selection, select
 from compress.search.setup import SearchTask, build_task
 from compress.search.spec import TRAINING_METHODS, SearchSpec, default_refinement
-from hwsim.files import write_bytes
+from hwsim.files.writing import write_bytes
 
 if TYPE_CHECKING:
     from compress.oracle.oracle import Oracle

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hwsim.errors import InputError, RunError
-from hwsim.files import write_bytes
+from hwsim.files.writing import write_bytes
 
 CURRENT = "checkpoint.pt"
 PREVIOUS = "checkpoint.previous.pt"

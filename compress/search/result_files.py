@@ -16,7 +16,8 @@ from compress.search.archive import candidate_from, candidate_state
 from compress.search.problem import Candidate, Measurement
 from compress.search.spec import SearchSpec
 from hwsim.errors import InputError, RunError
-from hwsim.files import read_json, write_json, write_text
+from hwsim.files.reading import read_json
+from hwsim.files.writing import write_json, write_text
 
 RESULT_FILE = "result.json"
 POLICY_FILE = "policy.json"

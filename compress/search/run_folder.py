@@ -12,7 +12,8 @@ from typing import Any
 
 from compress.search.checkpoint import has_checkpoint
 from hwsim.errors import InputError
-from hwsim.files import check_new_folder, read_json, write_json
+from hwsim.files.reading import read_json
+from hwsim.files.writing import check_new_folder, write_json
 
 RUN_FILE = "run.json"
 RESULT_FILE = "result.json"

@@ -8,10 +8,10 @@ from rich.measure import Measurement
 PIPE_COLUMNS = 190
 
 
-def terminal() -> Console:
-    """Return a console on standard output, wide enough for tables where it is no terminal."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=PIPE_COLUMNS)
+def terminal(*, stderr: bool = False) -> Console:
+    """Return a console on standard output (or standard error), wide enough for tables where it is no terminal."""
+    console = Console(highlight=False, stderr=stderr)
+    return console if console.is_terminal else Console(highlight=False, width=PIPE_COLUMNS, stderr=stderr)
 
 
 def fits(console: Console, table: RenderableType) -> bool:

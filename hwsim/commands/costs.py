@@ -80,7 +80,7 @@ def _list() -> None:
 
 
 def _print_calibration(found: Calibration, table: MacEnergyTable, out: Path | None) -> None:
-    from hwsim.files import write_text
+    from hwsim.files.writing import write_text
     from hwsim.pricing.fit_memory_scale import calibrated_preset
 
     total = found.mac_pj + found.leakage_pj + found.factor * found.memory_pj

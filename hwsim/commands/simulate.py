@@ -62,7 +62,7 @@ def command(
 
     NETWORK is a built-in name (`hwsim networks`) or the path of an ONNX model or of a network in TOML or JSON.
     """
-    from hwsim.files import check_writable, write_json, write_text
+    from hwsim.files.writing import check_writable, write_json, write_text
     from hwsim.simulation.simulate import simulate
 
     for path in (json_path, csv_path, report, trace):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from hwsim.energy.memory_costs import MemoryCosts
 from hwsim.errors import InputError, unknown_name
-from hwsim.files import read_toml
+from hwsim.files.reading import read_toml
 
 PRESETS = Path(__file__).parents[1] / "data" / "costs"
 """The folder of the cost presets, one TOML file each."""
@@ -127,6 +127,6 @@ def _load(path: Path) -> CostPreset:
     try:
         return CostPreset.model_validate({"name": path.stem, **content})
     except ValidationError as error:
-        from hwsim.spec_errors import first_error
+        from hwsim.files.schema_errors import first_error
 
         raise InputError(f"cost file '{path}': {first_error(error, CostPreset)}") from None

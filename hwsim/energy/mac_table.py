@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from hwsim.errors import InputError
-from hwsim.files import read_json
+from hwsim.files.reading import read_json
 
 SHIPPED_TABLE = Path(__file__).parents[1] / "data" / "mac_energy.json"
 """The table that `characterize run` wrote for this release and that hwsim uses where none is named."""

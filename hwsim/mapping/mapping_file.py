@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hwsim.errors import InputError
-from hwsim.files import read_json
+from hwsim.files.reading import read_json
 from hwsim.mapping.mapping import Mapping
 
 _KIND = 'mappings as JSON: {"layer": {"m": 64, "n": 1, ...}}, or a result of `hwsim simulate --json`'

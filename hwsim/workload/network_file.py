@@ -14,8 +14,8 @@ from typing import Any, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from hwsim.errors import InputError, unknown_name
-from hwsim.files import read_json, read_toml
-from hwsim.spec_errors import first_error
+from hwsim.files.reading import read_json, read_toml
+from hwsim.files.schema_errors import first_error
 from hwsim.workload.builtin.builder import FeatureMap, NetworkBuilder
 from hwsim.workload.layer import ConvLayer, both
 from hwsim.workload.network import Network, Shape

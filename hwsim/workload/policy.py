@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hwsim.errors import InputError, unknown_name
-from hwsim.files import read_json
-from hwsim.spec_errors import first_error
+from hwsim.files.reading import read_json
+from hwsim.files.schema_errors import first_error
 from hwsim.workload.channel_groups import channel_groups, is_depthwise
 from hwsim.workload.layer import ConvLayer, ElementwiseLayer, Layer, PoolLayer
 from hwsim.workload.network import NETWORK_INPUT, Network, output_shape

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hwsim.errors import InputError, unknown_name
-from hwsim.files import check_new_folder, check_writable, staged_folder, write_json, write_text
+from hwsim.files.writing import check_new_folder, check_writable, staged_folder, write_json, write_text
 
 
 def test_a_failed_stage_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -1,12 +1,10 @@
-"""Files appear complete or not at all: atomic writes, staged result folders, content hashes."""
+"""Files appear complete or not at all: atomic writes, staged result folders."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,35 +71,6 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON with two-space indentation atomically; NaN is refused, because other readers refuse it."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
-
-
-def read_json(path: Path, kind: str) -> Any:
-    """Read a JSON file; `kind` says in the error what was expected ("a MAC energy table")."""
-    try:
-        return json.loads(path.read_text())
-    except OSError as error:
-        raise InputError(f"cannot read '{path}': {error.strerror}; expected {kind}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"'{path}' is not JSON ({error}); expected {kind}") from None
-
-
-def read_toml(path: Path, kind: str) -> dict[str, Any]:
-    """Read a TOML file; `kind` says in the error what was expected ("an accelerator spec")."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        return tomllib.loads(path.read_text())
-    except OSError as error:
-        raise InputError(f"cannot read '{path}': {error.strerror}; expected {kind}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"'{path}' is not TOML ({error}); expected {kind}") from None
-
-
-def sha256(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file's content."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def check_new_folder(path: Path, option: str = "--out") -> None:
