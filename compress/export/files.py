@@ -12,7 +12,7 @@ from torch import nn
 from compress.evaluation.calibration import Calibration
 from compress.evaluation.masks import Compressor
 from compress.export.deployment import CompressedLayer, DeployedNetwork, deploy
-from compress.images.dataset import Dataset, Split
+from compress.images.dataset import Dataset, LabelledImages
 from compress.models.training import accuracy_pct
 from compress.network.graph import NetworkGraph
 from compress.policy import Policy
@@ -83,7 +83,7 @@ def deploy_policy(
 
 
 def write_export(
-    network: DeployedNetwork, model: nn.Module, files: ExportedFiles, test: Split | None, about: dict[str, Any]
+    network: DeployedNetwork, model: nn.Module, files: ExportedFiles, test: LabelledImages | None, about: dict[str, Any]
 ) -> ExportReport:
     """Write the three files, after proving on `test` (if given) that onnxruntime gives the simulated accuracy.
 
@@ -112,7 +112,7 @@ def write_export(
     )
 
 
-def onnx_accuracy_pct(content: bytes, split: Split, batch_size: int = 250) -> float | None:
+def onnx_accuracy_pct(content: bytes, split: LabelledImages, batch_size: int = 250) -> float | None:
     """Return the top-1 accuracy that onnxruntime reaches on the CPU, None where it is not installed."""
     try:
         import onnxruntime

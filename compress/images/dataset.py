@@ -26,7 +26,7 @@ _DIGITS_SPLIT_SEED = 1797  # fixed: the shipped weights must never have seen the
 
 
 @dataclass(frozen=True)
-class Split:
+class LabelledImages:
     """Images and labels of one purpose: pixels uint8[N, C, H, W]; `images, labels = split` gives float32 and int64."""
 
     pixels: Pixels
@@ -50,9 +50,9 @@ class Split:
         """Class indices, int64[N]."""
         return torch.from_numpy(self.targets.copy())
 
-    def take(self, indices: npt.NDArray[np.int64]) -> Split:
+    def take(self, indices: npt.NDArray[np.int64]) -> LabelledImages:
         """Return the chosen images in the given order."""
-        return Split(self.pixels[indices], self.targets[indices], self.normalization)
+        return LabelledImages(self.pixels[indices], self.targets[indices], self.normalization)
 
     def batches(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield (float32[n, C, H, W], int64[n]) in order, n = size but for the last; memory stays that of one batch."""
@@ -67,9 +67,9 @@ class Dataset:
 
     name: str
     classes: tuple[str, ...]
-    train: Split
-    validation: Split
-    test: Split
+    train: LabelledImages
+    validation: LabelledImages
+    test: LabelledImages
     seed: int
 
     @property
@@ -143,8 +143,8 @@ def _dataset(name: str, pools: Pools, normalization: Normalization, seed: int, v
     if not 0 < count < len(labels):
         raise InputError(f"--data '{name}': {count} of {len(labels)} training images for validation; more are needed")
     train, validation = stratified_split(labels, count, np.random.default_rng(seed))
-    everything = Split(pixels, labels, normalization)
-    test = Split(*pools.test, normalization)
+    everything = LabelledImages(pixels, labels, normalization)
+    test = LabelledImages(*pools.test, normalization)
     return Dataset(name, pools.classes, everything.take(train), everything.take(validation), test, seed)
 
 
@@ -158,7 +158,7 @@ def _digits(seed: int, normalization: Normalization) -> Dataset:
     rng = np.random.default_rng(_DIGITS_SPLIT_SEED)
     rest, test = stratified_split(labels, 360, rng)
     train, validation = stratified_split(labels[rest], 360, rng)
-    everything = Split(pixels, labels, normalization)
+    everything = LabelledImages(pixels, labels, normalization)
     classes = tuple(str(digit) for digit in range(10))
     return Dataset(
         "digits", classes, everything.take(rest[train]), everything.take(rest[validation]), everything.take(test), seed

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from compress.images.dataset import Dataset, Split
+from compress.images.dataset import Dataset, LabelledImages
 from hwsim.errors import InputError, RunError
 from hwsim.files.writing import write_bytes
 
@@ -75,7 +75,7 @@ def augment(images: torch.Tensor, spec: TrainingSpec, generator: torch.Generator
     return images
 
 
-def accuracy_pct(model: nn.Module, split: Split, batch_size: int = 500, device: str = "cpu") -> float:
+def accuracy_pct(model: nn.Module, split: LabelledImages, batch_size: int = 500, device: str = "cpu") -> float:
     """Return the top-1 accuracy in per cent over a split, in eval mode, a batch at a time."""
     model.eval()
     right = 0
@@ -114,7 +114,7 @@ class Trainer:
         accuracy = accuracy_pct(self.model, self.data.validation, device=self.device)
         return EpochReport(self.epoch, total / per_epoch, accuracy)
 
-    def _step(self, part: Split, step: int) -> float:
+    def _step(self, part: LabelledImages, step: int) -> float:
         images = augment(part.images, self.spec, self.generator).to(self.device)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.spec, step, self.steps)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from compress.evaluation.calibration import Calibration
 from compress.evaluation.evaluator import Answers, Evaluator, Screen, compared
 from compress.evaluation.masks import Compression
-from compress.images.dataset import Dataset, Split
+from compress.images.dataset import Dataset, LabelledImages
 from compress.network.graph import NetworkGraph
 from compress.oracle.cost_model import EnergyMode, EnergyModel, NetworkCost
 from compress.policy import DENSE_8BIT, LayerPolicy, Policy
@@ -231,7 +231,7 @@ def build_oracle(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: 
     return Oracle(evaluator, energy_model, others)
 
 
-def _divided(validation: Split, spec: OracleSpec) -> tuple[Split, Split, Split]:
+def _divided(validation: LabelledImages, spec: OracleSpec) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
     """Return the validation images that the search looks at, those that it checks on, and those that confirm its
     choice; at most half of what the first leave is for checks.
 
