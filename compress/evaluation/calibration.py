@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from compress.network.graph import CompressibleLayer, NetworkGraph
+from compress.network.graph import CompressibleLayer, LayerKind, NetworkGraph
 from compress.pruning import FeatureMapSamples
 from compress.quantization.affine import HISTOGRAM_BINS, ActivationScales, ActivationStatistics, Clipping
 from hwsim.errors import InputError
@@ -150,7 +150,7 @@ def _watched(
 
 def _along_channels(layer: CompressibleLayer, ifmap: Tensor) -> tuple[int, ...]:
     """Return the shape that spreads a number per channel over an ifmap: -1 on the axis of channels, 1 elsewhere."""
-    channels = 1 if layer.kind == "conv" else ifmap.dim() - 1
+    channels = 1 if layer.kind is LayerKind.CONV else ifmap.dim() - 1
     return tuple(-1 if axis == channels else 1 for axis in range(ifmap.dim()))
 
 
@@ -190,7 +190,7 @@ class _Extent:
 def _patches(layer: CompressibleLayer, ifmap: Tensor, count: int, rng: np.random.Generator) -> Tensor:
     """Return the ifmap windows under `count` random ofmap points, float32[count, groups, C/groups * R * S]."""
     image = torch.from_numpy(rng.integers(len(ifmap), size=count))
-    if layer.kind == "fc":
+    if layer.kind is LayerKind.FC:
         return ifmap[image].reshape(count, 1, -1)
     window, (height, width) = layer.window, layer.out_shape[1:]
     padded = F.pad(ifmap, (window.padding[1], window.padding[1], window.padding[0], window.padding[0]))

@@ -17,14 +17,15 @@ from torch import Tensor, nn
 
 from compress.evaluation.calibration import Calibration
 from compress.evaluation.core_pool import on_all_cores
+from compress.evaluation.folding import affine_of, folded_affine, is_foldable
 from compress.evaluation.heap import release_free_memory
 from compress.evaluation.masks import Compression, Compressor
-from compress.evaluation.program import Program, Values, is_foldable, module_on
-from compress.network.graph import CompressibleLayer, NetworkGraph
+from compress.evaluation.program import Program, Values, module_on
+from compress.network.graph import NetworkGraph
 from compress.policy import DENSE_8BIT, LayerPolicy
 from compress.quantization.affine import activation_affine, fold_input_scales, weight_affine
 from compress.quantization.arithmetic import Arithmetic, Proof, computing_device, layer_site
-from compress.quantization.integer_layer import IntegerLayer, Window
+from compress.quantization.integer_layer import IntegerLayer
 from hwsim.errors import InputError
 
 
@@ -314,15 +315,15 @@ class Evaluator:
         scale = weights.scale if inputs.scale.dim() else weights.scale * inputs.scale
         gain, bias = folded_affine(self.graph, self.model, layer)
         kept = torch.from_numpy(filters)
-        window = Window(layer.window.stride, layer.window.padding, layer.window.dilation, layer.groups)
-        return IntegerLayer(weights.levels(weight), inputs, scale * gain * kept, bias * kept, window)
+        levels = weights.levels(weight)
+        return IntegerLayer(levels, inputs, scale * gain * kept, bias * kept, layer.window, layer.groups)
 
     def _normalization_site(self, path: str) -> Callable[[Tensor], Tensor]:
         module = self.model.get_submodule(path)
         kept = torch.from_numpy(self.compression.kept[self.graph.per_channel[path]])
         if not is_foldable(self.graph, path):
             return module_on(self.device, module)
-        gain, bias = _affine_of(module)
+        gain, bias = affine_of(module)
         gain, bias = (gain * kept).to(self.device), (bias * kept).to(self.device)
 
         def normalize(values: Tensor) -> Tensor:
@@ -348,32 +349,6 @@ def compared(logits: Tensor, labels: Tensor, dense: Tensor) -> Answers:
 
 def _share_pct(logits: Tensor, labels: Tensor) -> float:
     return 100.0 * int(torch.count_nonzero(logits.argmax(dim=1) == labels)) / len(labels)
-
-
-def folded_affine(graph: NetworkGraph, model: nn.Module, layer: CompressibleLayer) -> tuple[Tensor, Tensor]:
-    """Return (gain, bias) float32[M] from a layer's sums in real numbers to its ofmap: bias and batch normalisation."""
-    module = model.get_submodule(layer.name)
-    assert isinstance(module, (nn.Conv2d, nn.Linear))
-    bias = torch.zeros(layer.weight_shape[0]) if module.bias is None else module.bias.detach()
-    if layer.bn is None or not is_foldable(graph, layer.bn):
-        return torch.ones_like(bias), bias
-    gain, shift = _affine_of(model.get_submodule(layer.bn))
-    return gain, bias * gain + shift
-
-
-def _affine_of(normalization: nn.Module) -> tuple[Tensor, Tensor]:
-    """Return (gain, bias) float32[C] of a batch normalisation in evaluation mode."""
-    assert isinstance(normalization, (nn.BatchNorm1d, nn.BatchNorm2d))
-    mean, variance = normalization.running_mean, normalization.running_var
-    assert mean is not None
-    assert variance is not None
-    gain = (variance.double() + normalization.eps).rsqrt()
-    if normalization.weight is not None:
-        gain = gain * normalization.weight.detach().double()
-    bias = -mean.double() * gain
-    if normalization.bias is not None:
-        bias = bias + normalization.bias.detach().double()
-    return gain.float(), bias.float()
 
 
 def _bytes_of(cuts: Mapping[int, list[Values]]) -> int:

@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import fx, nn
 
-from compress.network import operation_kinds as ops
+from compress.network.calls import attribute_at, operation_of
 from compress.network.channel_units import Units
 from compress.network.fixed_layers import fixed_layer, has_no_price, inner_layer
-from compress.network.fx_tracer import attribute_at, trace_module
-from compress.network.graph import ChannelGroup, CompressibleLayer, FixedLayer, NetworkGraph, Window, image_shape, pair
-from compress.network.propagation import LayerUnits, Propagation
+from compress.network.fx_tracer import trace_module
+from compress.network.graph import ChannelGroup, CompressibleLayer, FixedLayer, LayerKind, NetworkGraph, image_shape
+from compress.network.operation import Kind
+from compress.network.propagation import LayerUnits, Propagation, clamps_to_nonnegative
+from compress.network.shape_queries import is_shape_query
+from compress.network.window import Window, pair, same_padding
 from hwsim.errors import InputError
 
 
@@ -145,7 +147,7 @@ def _compressible(
         window = Window(pair(layer.kernel_size), pair(layer.stride), padding, pair(layer.dilation))
     return CompressibleLayer(
         name=path,
-        kind="conv" if isinstance(layer, nn.Conv2d) else "fc",
+        kind=LayerKind.CONV if isinstance(layer, nn.Conv2d) else LayerKind.FC,
         node=node.name,
         weight_shape=tuple(layer.weight.shape),
         groups=getattr(layer, "groups", 1),
@@ -168,28 +170,29 @@ def _padding(layer: nn.Conv2d, in_shape: tuple[int, int, int]) -> tuple[tuple[in
         return pair(layer.padding), in_shape
     if layer.padding == "valid":
         return (0, 0), in_shape
-    totals = [layer.dilation[axis] * (layer.kernel_size[axis] - 1) for axis in (0, 1)]
+    down, across = same_padding(pair(layer.kernel_size), pair(layer.dilation))
     channels, height, width = in_shape
-    return (totals[0] // 2, totals[1] // 2), (channels, height + totals[0] % 2, width + totals[1] % 2)
+    return (down // 2, across // 2), (channels, height + down % 2, width + across % 2)
 
 
 def _followers(module: fx.GraphModule, node: fx.Node, shared: set[str]) -> tuple[str | None, bool]:
     """Return the BatchNorm that alone reads a layer's output, and whether a ReLU alone comes after."""
-    bn, current = None, node
-    following = _only_user(current)
-    if following is not None and following.op == "call_module":
-        target = module.get_submodule(str(following.target))
-        if isinstance(target, ops.BATCH_NORMS) and following.target not in shared:
-            bn, current = str(following.target), following
-            following = _only_user(current)
+    bn = None
+    following = _only_user(node)
+    if following is not None and _kind(following, module) is Kind.BATCH_NORM and following.target not in shared:
+        bn = str(following.target)
+        following = _only_user(following)
     if following is None:
         return bn, False
-    if following.op == "call_module":
-        target = module.get_submodule(str(following.target))
-        return bn, type(target) in ops.RECTIFIERS or ops.clamps_to_nonnegative(target)
-    return bn, following.target in (F.relu, F.relu6, torch.relu, torch.relu_, "relu", "relu_")
+    clamps = following.op == "call_module" and clamps_to_nonnegative(module.get_submodule(str(following.target)))
+    return bn, clamps or _kind(following, module) is Kind.RECTIFIER
+
+
+def _kind(node: fx.Node, module: nn.Module) -> Kind | None:
+    operation = operation_of(node, module)
+    return None if operation is None else operation.kind
 
 
 def _only_user(node: fx.Node) -> fx.Node | None:
-    users = [user for user in node.users if not ops.is_shape_query(user)]
+    users = [user for user in node.users if not is_shape_query(user)]
     return users[0] if len(users) == 1 else None
