@@ -67,8 +67,9 @@ def run_training(model_name: str, data_spec: str, out: Path, *, spec: TrainingSp
 
     from compress.images.dataset import load_data
     from compress.models import build_model, model_entry, normalization_of
+    from compress.models.accuracy import network_accuracy_pct
     from compress.models.state_files import write_weights
-    from compress.models.training import Trainer, accuracy_pct, train_to_end
+    from compress.models.training import Trainer, train_to_end
 
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
@@ -96,7 +97,7 @@ def run_training(model_name: str, data_spec: str, out: Path, *, spec: TrainingSp
         )
     except KeyboardInterrupt:
         raise RunError(f"interrupted after epoch {trainer.epoch}; continue with --resume") from None
-    test = accuracy_pct(trainer.model, data.test, device=device)
+    test = network_accuracy_pct(trainer.model, data.test, device=device)
     write_weights(out, trainer.model.state_dict(), {"model": model_name, "data": data_spec.partition(":")[0]})
     checkpoint.unlink(missing_ok=True)
     click.echo(f"{out}: {test:.2f} % of {len(data.test)} test images")

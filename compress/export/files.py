@@ -12,8 +12,9 @@ from torch import nn
 from compress.evaluation.calibration import Calibration
 from compress.evaluation.masks import Compressor
 from compress.export.deployment import CompressedLayer, DeployedNetwork, deploy
+from compress.images.accuracy import accuracy_pct
 from compress.images.dataset import Dataset, LabelledImages
-from compress.models.training import accuracy_pct
+from compress.models.accuracy import network_accuracy_pct
 from compress.network.graph import NetworkGraph
 from compress.policy import Policy
 from compress.quantization.affine import Clipping
@@ -93,7 +94,7 @@ def write_export(
     from compress.export.recipe import save
 
     content = onnx_model(network).SerializeToString(deterministic=True)
-    simulated = None if test is None else accuracy_pct(network.module, test, batch_size=250)
+    simulated = None if test is None else network_accuracy_pct(network.module, test, batch_size=250)
     measured = None if test is None else onnx_accuracy_pct(content, test)
     if test is not None and simulated is not None and measured is not None:
         allowed_pct = max(ONNX_TOLERANCE_PCT, 100.0 * ROUNDING_IMAGES / len(test))
@@ -121,11 +122,11 @@ def onnx_accuracy_pct(content: bytes, split: LabelledImages, batch_size: int = 2
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    right = 0
-    for images, labels in split.batches(batch_size):
+    predicted = []
+    for images, _ in split.batches(batch_size):
         (logits,) = session.run(None, {"input": images.numpy()})
-        right += int((torch.from_numpy(logits).argmax(1) == labels).sum())
-    return 100.0 * right / len(split)
+        predicted.append(torch.from_numpy(logits).argmax(1))
+    return accuracy_pct(torch.cat(predicted), split.labels)
 
 
 def calibrated(

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor, nn
 
+from compress.evaluation.answers import Answers, Screen, compared
 from compress.evaluation.calibration import Calibration
-from compress.evaluation.evaluator import Answers, Evaluator, Screen, compared
+from compress.evaluation.evaluator import Evaluator, EvaluatorSpec
 from compress.evaluation.masks import Compression
 from compress.images.dataset import Dataset, LabelledImages
 from compress.network.graph import NetworkGraph
@@ -214,17 +215,8 @@ def build_oracle(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: 
         graph, model, dataset.calibration,
         seed=spec.seed, scales=spec.activation_scales, clipping=spec.activation_clipping,
     )  # fmt: skip
-    evaluator = Evaluator(
-        graph,
-        model,
-        validation.images,
-        validation.labels,
-        calibration,
-        seed=spec.seed,
-        arithmetic=spec.arithmetic,
-        device=spec.device,
-        screen=spec.screen,
-    )
+    computing = EvaluatorSpec(seed=spec.seed, arithmetic=spec.arithmetic, device=spec.device, screen=spec.screen)
+    evaluator = Evaluator(graph, model, validation.images, validation.labels, calibration, spec=computing)
     energy_model = EnergyModel(graph, spec.pricer(), EnergyMode(spec.energy))
     splits = {"test": dataset.test, "wider": wider, "unseen": unseen}
     others = {name: (split.images, split.labels) for name, split in splits.items() if len(split)}

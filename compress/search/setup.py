@@ -59,7 +59,7 @@ def build_task(spec: SearchSpec) -> SearchTask:
     table = load_mac_table(None if spec.mac_table is None else Path(spec.mac_table))
     for bits in range(spec.min_bits, DENSE_8BIT.bits + 1):
         table.mac_energy_fj(bits, bits)  # refuses a table without a precision that the search may choose
-    from compress.evaluation.evaluator import Screen
+    from compress.evaluation.answers import Screen
     from compress.images.dataset import load_data
     from compress.models import load_model, normalization_of
     from compress.network.trace import trace

@@ -19,8 +19,10 @@ from torch.utils._pytree import tree_leaves
 
 import compress.quantization.arithmetic as arithmetic_module
 from compress.cli import main
-from compress.evaluation.evaluator import Evaluator
+from compress.evaluation.evaluator import Evaluator, EvaluatorSpec
 from compress.evaluation.program import Program
+from compress.evaluation.sites import Sites
+from compress.images.accuracy import accuracy_pct
 from compress.images.dataset import load_data
 from compress.models import build_model, load_model
 from compress.network.trace import trace
@@ -110,15 +112,18 @@ def test_an_episode_has_the_accuracies_of_the_cpu(device: str, monkeypatch: pyte
     model = load_model("digits-cnn", None, data)
     graph = trace(model, data.example)
     images, labels = data.validation
-    calm = Evaluator(graph, model, images, labels, data.calibration, arithmetic=Arithmetic.FLOAT32)
+    plain, there = (EvaluatorSpec(arithmetic=Arithmetic.FLOAT32, device=name) for name in ("cpu", device))
+    calm = Evaluator(graph, model, images, labels, data.calibration, spec=plain)
     monkeypatch.setattr(arithmetic_module, "has_exact_convolution", lambda _device: False)
-    ours = Evaluator(graph, model, images, labels, data.calibration, device=device, arithmetic=Arithmetic.FLOAT32)
+    ours = Evaluator(graph, model, images, labels, data.calibration, spec=there)
     for index, layer in enumerate(graph.layers):
         policy = LayerPolicy("level" if index % 2 else "l1_ranked", 0.3, 8 - index % 5)
         ours.apply(index, policy)
         calm.apply(index, policy)
         assert ours.accuracy_pct() == calm.accuracy_pct(), layer.name
-        assert ours.accuracy_on(*data.test) == calm.accuracy_on(*data.test)
+        test = data.test
+        right = [accuracy_pct(one.logits(test.images), test.labels) for one in (ours, calm)]
+        assert right[0] == right[1]
     if device == "cpu":
         assert torch.equal(ours.logits(), calm.logits())
 
@@ -136,7 +141,7 @@ def test_nothing_of_a_run_lies_on_two_devices(name: str) -> None:
     with torch.no_grad(), OneDevice():
         evaluator.arithmetic, evaluator.program = Arithmetic.FLOAT32, Program(graph, model, evaluator.device)
         evaluator._signatures.clear()
-        evaluator._dense_sites.clear()
+        evaluator.sites = Sites(graph, model, evaluator.calibration, evaluator.device)
         evaluator._refresh()
         logits, _ = evaluator.program.run({step: ahead}, 0)
         evaluator.program.sites[graph.layers[0].name] = evaluator.integer_layer(0).forward_products  # left on the CPU
