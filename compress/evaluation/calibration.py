@@ -102,10 +102,7 @@ class Calibration:
     @cached_property
     def gradients(self) -> Mapping[str, Tensor]:
         """The loss' gradient of each layer's weight in the dense network, on the labelled calibration images."""
-        if self.labels is None:
-            raise InputError(
-                "the pruner 'snip' needs labelled images; give calibration labels or choose another pruner"
-            )
+        assert self.labels is not None
         weights = [self.weight(layer).detach().clone().requires_grad_() for layer in self.graph.layers]
         named = {f"{layer.name}.weight": weight for layer, weight in zip(self.graph.layers, weights, strict=True)}
         totals = [torch.zeros_like(weight) for weight in weights]
@@ -116,6 +113,13 @@ class Calibration:
                 for total, gradient in zip(totals, torch.autograd.grad(loss, weights), strict=True):
                     total += gradient
         return {layer.name: total for layer, total in zip(self.graph.layers, totals, strict=True)}
+
+    def check_labels(self, pruner: str) -> None:
+        """Raise InputError where the images have no labels, which a pruner of that name needs."""
+        if self.labels is None:
+            raise InputError(
+                f"the pruner '{pruner}' needs labelled images; give calibration labels or choose another pruner"
+            )
 
     def weight(self, layer: CompressibleLayer) -> Tensor:
         """Return a layer's dense weight."""

@@ -133,4 +133,5 @@ def calibrated(
     graph: NetworkGraph, model: nn.Module, dataset: Dataset, seed: int, clipping: Clipping | None = None
 ) -> Calibration:
     """Return the calibration that an evaluation with this seed and clipping uses."""
-    return Calibration(graph, model, dataset.calibration, seed=seed, clipping=clipping)
+    labels = dataset.calibration_labels
+    return Calibration(graph, model, dataset.calibration, labels, seed=seed, clipping=clipping)

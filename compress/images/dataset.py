@@ -90,10 +90,17 @@ class Dataset:
 
     @property
     def calibration(self) -> torch.Tensor:
-        """Unlabelled training images for activation ranges, float32[<=256, C, H, W], chosen by the seed."""
+        """Training images for activation ranges, float32[<=256, C, H, W], chosen by the seed."""
+        return self.train.take(self._calibration_places()).images
+
+    @property
+    def calibration_labels(self) -> torch.Tensor:
+        """The labels int64 of the calibration images, for pruners that need them."""
+        return torch.from_numpy(self.train.targets[self._calibration_places()])
+
+    def _calibration_places(self) -> npt.NDArray[np.int64]:
         count = min(CALIBRATION_IMAGES, len(self.train))
-        chosen = np.random.default_rng(self.seed).permutation(len(self.train))[:count]
-        return self.train.take(np.sort(chosen)).images
+        return np.sort(np.random.default_rng(self.seed).permutation(len(self.train))[:count])
 
     @property
     def example(self) -> torch.Tensor:

@@ -212,7 +212,7 @@ def build_oracle(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: 
     spec = OracleSpec() if spec is None else spec
     validation, wider, unseen = _divided(dataset.validation, spec)
     calibration = Calibration(
-        graph, model, dataset.calibration,
+        graph, model, dataset.calibration, dataset.calibration_labels,
         seed=spec.seed, scales=spec.activation_scales, clipping=spec.activation_clipping,
     )  # fmt: skip
     computing = EvaluatorSpec(seed=spec.seed, arithmetic=spec.arithmetic, device=spec.device, screen=spec.screen)

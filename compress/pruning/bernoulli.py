@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from compress.pruning.pruner import Granularity, PruningContext, PruningResult, from_filter_mask, needs
+from compress.pruning.pruner import Granularity, Pruner, PruningContext, PruningResult, from_filter_mask, needs
 
 
-class BernoulliPruner:
+class BernoulliPruner(Pruner):
     """Keep each filter with probability 1 - S; at least one stays unless S is 1.
 
     No rescaling of the survivors: evaluation-mode batch normalisation already holds their statistics. Filters that
@@ -19,7 +19,7 @@ class BernoulliPruner:
     """
 
     name = "bernoulli"
-    granularity = Granularity.FILTER
+    removes = Granularity.FILTERS
 
     def prune(self, context: PruningContext) -> PruningResult:
         """Return what is left of the layer; draws one number a unit, so that the stream does not depend on S."""

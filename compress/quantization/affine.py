@@ -225,16 +225,3 @@ def fold_input_scales(weight: Tensor, scale: Tensor, groups: int) -> Tensor:
         return weight
     rows = scale.reshape(groups, -1).repeat_interleave(weight.shape[0] // groups, dim=0)
     return weight * rows.reshape(*rows.shape, *(1,) * (weight.dim() - 2))
-
-
-def correct_bias(quantized: Tensor, weight: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Shift each output channel of a quantized weight so that its mean is that of the weight it stands for.
-
-    `mask`: bool as the weight, True where a weight is kept; pruned weights stay exactly zero and out of the means.
-    The shifted numbers no longer are whole multiples of the scale: for studies in float, not for an integer MAC.
-    Source: Banner et al., NeurIPS 2019, section 5 (bias correction).
-    """
-    kept = torch.ones_like(weight) if mask is None else mask.to(weight.dtype)
-    rows = kept.flatten(1).sum(dim=1).clamp(min=1)
-    error = ((weight - quantized) * kept).flatten(1).sum(dim=1) / rows
-    return quantized + error.reshape((-1,) + (1,) * (weight.dim() - 1)) * kept
