@@ -17,8 +17,8 @@ from compress.images.dataset import Dataset, LabelledImages
 from compress.models.accuracy import network_accuracy_pct
 from compress.network.graph import NetworkGraph
 from compress.policy import Policy
-from compress.quantization.affine import Clipping
-from hwsim.errors import RunError
+from compress.quantization.affine import ActivationScales, Clipping
+from hwsim.errors import InputError, RunError
 from hwsim.files.writing import write_bytes
 
 ONNX_TOLERANCE_PCT = 0.1
@@ -67,7 +67,16 @@ def deploy_policy(
     seed: int = 0,
     multiple: int = 1,
 ) -> DeployedNetwork:
-    """Return the network that a policy leaves, pruned and quantized as an evaluation with this seed does it."""
+    """Return the network that a policy leaves, pruned and quantized as an evaluation with this seed does it.
+
+    Raises InputError for a layer that the network does not have, and for a calibration with a scale for each channel
+    of an ifmap, which no integer layer takes.
+    """
+    if calibration.scales is ActivationScales.CHANNEL:
+        raise InputError(
+            "a network whose activations have a scale for each channel has no smaller form of integer layers;"
+            " calibrate with --activation-scales tensor"
+        )
     names = [layer.name for layer in graph.layers]
     policy.check_names(names)
     compression = Compressor(graph, calibration, seed).derive([policy.layer(name) for name in names])
