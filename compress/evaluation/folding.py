@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from compress.network.graph import CompressibleLayer, NetworkGraph
+
+
+class ChannelAffine(NamedTuple):
+    """A scale and a shift for each channel, both float32[C]: y = x * gain + bias."""
+
+    gain: Tensor
+    bias: Tensor
 
 
 def is_foldable(graph: NetworkGraph, path: str) -> bool:
@@ -13,19 +22,19 @@ def is_foldable(graph: NetworkGraph, path: str) -> bool:
     return getattr(graph.module.get_submodule(path), "running_mean", None) is not None
 
 
-def folded_affine(graph: NetworkGraph, model: nn.Module, layer: CompressibleLayer) -> tuple[Tensor, Tensor]:
-    """Return (gain, bias) float32[M] from a layer's sums in real numbers to its ofmap: bias and batch normalisation."""
+def folded_affine(graph: NetworkGraph, model: nn.Module, layer: CompressibleLayer) -> ChannelAffine:
+    """Return what leads from a layer's sums in real numbers to its ofmap: bias and batch normalisation."""
     module = model.get_submodule(layer.name)
     assert isinstance(module, (nn.Conv2d, nn.Linear))
     bias = torch.zeros(layer.weight_shape[0]) if module.bias is None else module.bias.detach()
     if layer.bn is None or not is_foldable(graph, layer.bn):
-        return torch.ones_like(bias), bias
-    gain, shift = affine_of(model.get_submodule(layer.bn))
-    return gain, bias * gain + shift
+        return ChannelAffine(torch.ones_like(bias), bias)
+    norm = affine_of(model.get_submodule(layer.bn))
+    return ChannelAffine(norm.gain, bias * norm.gain + norm.bias)
 
 
-def affine_of(normalization: nn.Module) -> tuple[Tensor, Tensor]:
-    """Return (gain, bias) float32[C] of a batch normalisation in evaluation mode."""
+def affine_of(normalization: nn.Module) -> ChannelAffine:
+    """Return what a batch normalisation does in evaluation mode."""
     assert isinstance(normalization, (nn.BatchNorm1d, nn.BatchNorm2d))
     mean, variance = normalization.running_mean, normalization.running_var
     assert mean is not None
@@ -36,4 +45,4 @@ def affine_of(normalization: nn.Module) -> tuple[Tensor, Tensor]:
     bias = -mean.double() * gain
     if normalization.bias is not None:
         bias = bias + normalization.bias.detach().double()
-    return gain.float(), bias.float()
+    return ChannelAffine(gain.float(), bias.float())

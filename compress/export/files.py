@@ -12,6 +12,8 @@ from torch import nn
 from compress.evaluation.calibration import Calibration
 from compress.evaluation.masks import Compressor
 from compress.export.deployment import CompressedLayer, DeployedNetwork, deploy
+from compress.export.onnx.model import onnx_model
+from compress.export.recipe import save
 from compress.images.accuracy import accuracy_pct
 from compress.images.dataset import Dataset, LabelledImages
 from compress.models.accuracy import network_accuracy_pct
@@ -99,9 +101,6 @@ def write_export(
 
     Raises InputError for a network that ONNX or a recipe cannot hold, RunError where the accuracies differ.
     """
-    from compress.export.onnx.model import onnx_model
-    from compress.export.recipe import save
-
     content = onnx_model(network).SerializeToString(deterministic=True)
     simulated = None if test is None else network_accuracy_pct(network.module, test, batch_size=250)
     measured = None if test is None else onnx_accuracy_pct(content, test)
@@ -125,7 +124,7 @@ def write_export(
 def onnx_accuracy_pct(content: bytes, split: LabelledImages, batch_size: int = 250) -> float | None:
     """Return the top-1 accuracy that onnxruntime reaches on the CPU, None where it is not installed."""
     try:
-        import onnxruntime
+        import onnxruntime  # an option: without it nothing is measured
     except ImportError:
         return None
     options = onnxruntime.SessionOptions()

@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from compress.images.cifar import read_cifar
+from compress.images.cifar import CIFAR10, CIFAR100, read_cifar
 from compress.images.image_folder import read_image_folder
 from compress.images.normalization import CIFAR, DIGITS, IMAGENET, Normalization
 from compress.images.splitting import Labels, Pixels, Pools, stratified_split
 from hwsim.errors import InputError, unknown_name
 
 CALIBRATION_IMAGES = 256
+_CIFAR = {"cifar10": CIFAR10, "cifar100": CIFAR100}
 _DIGITS_SPLIT_SEED = 1797  # fixed: the shipped weights must never have seen the validation or the test digits
 
 
@@ -124,7 +125,7 @@ def load_data(
     kind, _, location = spec.partition(":")
     if kind == "digits":
         return _digits(seed, normalization or DIGITS)
-    if kind not in ("cifar10", "cifar100", "imagefolder"):
+    if kind not in (*_CIFAR, "imagefolder"):
         raise unknown_name("data", kind, ("digits", "cifar10:DIR", "cifar100:DIR", "imagefolder:DIR"))
     if not location:
         raise InputError(f"--data '{spec}': a folder is missing; write {kind}:DIR")
@@ -139,7 +140,7 @@ def load_data(
     if kind == "imagefolder":
         pools = read_image_folder(folder, size, seed)
         return _dataset(spec, pools, normalization or IMAGENET, seed, validation_count)
-    return _dataset(spec, read_cifar(folder, kind), normalization or CIFAR, seed, validation_count)
+    return _dataset(spec, read_cifar(folder, _CIFAR[kind]), normalization or CIFAR, seed, validation_count)
 
 
 def _dataset(name: str, pools: Pools, normalization: Normalization, seed: int, validation_count: int | None) -> Dataset:
@@ -149,14 +150,15 @@ def _dataset(name: str, pools: Pools, normalization: Normalization, seed: int, v
     count = min(most, len(labels) // 10) if validation_count is None else validation_count
     if not 0 < count < len(labels):
         raise InputError(f"--data '{name}': {count} of {len(labels)} training images for validation; more are needed")
-    train, validation = stratified_split(labels, count, np.random.default_rng(seed))
+    places = stratified_split(labels, count, np.random.default_rng(seed))
     everything = LabelledImages(pixels, labels, normalization)
     test = LabelledImages(*pools.test, normalization)
-    return Dataset(name, pools.classes, everything.take(train), everything.take(validation), test, seed)
+    return Dataset(name, pools.classes, everything.take(places.rest), everything.take(places.held), test, seed)
 
 
 def _digits(seed: int, normalization: Normalization) -> Dataset:
     """Return the 1797 digits of 8 x 8: 1077 to train, 360 to validate, 360 to test, the same for every seed."""
+    # a second, which only this data needs
     from sklearn.datasets import load_digits  # type: ignore[import-untyped,unused-ignore]
 
     bunch = load_digits()

@@ -5,6 +5,7 @@ Source: Smith and Topin, "Super-Convergence", 2019 (one-cycle); Szegedy et al., 
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -130,8 +131,6 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, atomically."""
-        import io
-
         buffer = io.BytesIO()
         torch.save(self.state(), buffer)
         write_bytes(path, buffer.getvalue())

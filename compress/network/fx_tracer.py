@@ -22,8 +22,9 @@ from hwsim.errors import InputError
 
 @dataclass
 class InnerLayer:
-    """A weighted layer that ran inside an opaque module: its module and the shapes of one call."""
+    """A weighted layer that ran inside the opaque module `within`: its module and the shapes of one call."""
 
+    within: str
     path: str
     module: nn.Module
     in_shape: tuple[int, ...]
@@ -36,7 +37,7 @@ class TracedModule:
 
     module: fx.GraphModule
     opaque: dict[str, str] = field(default_factory=dict)
-    inner: list[tuple[str, InnerLayer]] = field(default_factory=list)
+    inner: list[InnerLayer] = field(default_factory=list)
 
 
 class _Untraceable(Exception):
@@ -99,7 +100,7 @@ class _ValueTracer(fx.Tracer):
         super().__init__()
         self.example, self.opaque = example, opaque
         self.executing: str | None = None
-        self.inner: list[tuple[str, InnerLayer]] = []
+        self.inner: list[InnerLayer] = []
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return module_qualified_name in self.opaque or super().is_leaf_module(m, module_qualified_name)
@@ -126,8 +127,8 @@ class _ValueTracer(fx.Tracer):
             weighted = any(p.ndim > 1 for p in m.parameters(recurse=False))
             tensors = bool(args) and isinstance(args[0], torch.Tensor) and isinstance(out, torch.Tensor)
             if weighted and tensors and self.path_of_module(m) != self.executing:
-                layer = InnerLayer(self.path_of_module(m), m, tuple(args[0].shape), tuple(out.shape))
-                self.inner.append((self.executing, layer))
+                shapes = tuple(args[0].shape), tuple(out.shape)
+                self.inner.append(InnerLayer(self.executing, self.path_of_module(m), m, *shapes))
             return out
         self._forward = forward
         try:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -164,6 +165,13 @@ class ChannelGroup:
     per_channel: tuple[str, ...]
 
 
+class KeptDense(NamedTuple):
+    """A part of the network that is not compressed, and why."""
+
+    name: str
+    reason: str
+
+
 @dataclass(frozen=True, eq=False)
 class NetworkGraph:
     """What `compress.network.trace.trace` returns."""
@@ -172,7 +180,7 @@ class NetworkGraph:
     layers: tuple[CompressibleLayer, ...]
     fixed: tuple[FixedLayer, ...]
     groups: tuple[ChannelGroup, ...]
-    unsupported: tuple[tuple[str, str], ...]  # (name, why it stays dense)
+    unsupported: tuple[KeptDense, ...]
     frozen: Mask  # bool[units], True where a unit may not leave
     per_channel: Mapping[str, Units]  # module path -> units, of BatchNorms and the like
     node_units: Mapping[str, Units]  # node name -> units of its tensor's channels

@@ -25,9 +25,9 @@ class BernoulliPruner(Pruner):
         """Return what is left of the layer; draws one number a unit, so that the stream does not depend on S."""
         needs(self.name, context.generator, "a seeded random generator")
         assert context.generator is not None
-        units, count = context.filter_units()
-        draws = context.generator.random(count)
+        ties = context.filter_units()
+        draws = context.generator.random(ties.count)
         keep = draws >= context.sparsity
         if context.sparsity < 1 and not keep.any():
             keep[int(np.argmax(draws))] = True
-        return from_filter_mask(context, torch.from_numpy(keep)[units])
+        return from_filter_mask(context, torch.from_numpy(keep)[ties.unit])

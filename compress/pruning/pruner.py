@@ -35,6 +35,14 @@ class FeatureMapSamples:
 
 
 @dataclass(frozen=True)
+class Ties:
+    """What leaves together: the unit that each filter or channel is part of, int64[n] below `count`."""
+
+    unit: Tensor
+    count: int
+
+
+@dataclass(frozen=True)
 class PruningContext:
     """A layer as it stands when its turn comes: only what earlier decisions left of it.
 
@@ -62,19 +70,19 @@ class PruningContext:
         if not math.isfinite(float(self.weight.sum())) and not bool(torch.isfinite(self.weight).all()):
             raise InputError("a layer's weights hold NaN or infinity; the checkpoint is damaged, load another")
 
-    def filter_units(self) -> tuple[Tensor, int]:
-        """Return (unit of each filter int64[M], number of units)."""
+    def filter_units(self) -> Ties:
+        """Return which filters leave together."""
         return _units(self.filter_ties, int(self.weight.shape[0]), self.groups)
 
-    def channel_units(self) -> tuple[Tensor, int]:
-        """Return (unit of each input channel int64[C], number of units)."""
+    def channel_units(self) -> Ties:
+        """Return which input channels leave together."""
         return _units(self.channel_ties, int(self.weight.shape[1]) * self.groups, self.groups)
 
 
-def _units(ties: Tensor | None, count: int, groups: int) -> tuple[Tensor, int]:
+def _units(ties: Tensor | None, count: int, groups: int) -> Ties:
     labels = torch.arange(count // groups).repeat(groups) if ties is None else ties
     distinct, units = torch.unique(labels, return_inverse=True)
-    return units, len(distinct)
+    return Ties(units, len(distinct))
 
 
 @dataclass(frozen=True)
@@ -167,14 +175,11 @@ def keep_largest(scores: Tensor, removed: int) -> Tensor:
     return torch.from_numpy(keep).reshape(scores.shape)
 
 
-def keep_strongest_units(scores: Tensor, units: Tensor, count: int, sparsity: float) -> Tensor:
-    """Return bool as the scores: the floor(S count) units of least mean score are False, whole.
-
-    `scores`: float[n]; `units`: int64[n], numbers below `count`.
-    """
-    members = torch.bincount(units, minlength=count)
-    means = torch.zeros(count, dtype=torch.float64).index_add_(0, units, scores.double()) / members
-    return keep_largest(means, removed_of(count, sparsity))[units]
+def keep_strongest_units(scores: Tensor, ties: Ties, sparsity: float) -> Tensor:
+    """Return bool as the scores, float[n]: the floor(S count) units of least mean score are False, whole."""
+    members = torch.bincount(ties.unit, minlength=ties.count)
+    means = torch.zeros(ties.count, dtype=torch.float64).index_add_(0, ties.unit, scores.double()) / members
+    return keep_largest(means, removed_of(ties.count, sparsity))[ties.unit]
 
 
 def removed_of(total: int, sparsity: float) -> int:

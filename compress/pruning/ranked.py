@@ -37,7 +37,7 @@ class RankedPruner(Pruner):
         if self.removes is Granularity.CHANNELS:
             return from_channel_mask(context, rank_channels(context, self.order))
         scores = _power(context.weight, self.order).flatten(1).mean(dim=1)
-        return from_filter_mask(context, keep_strongest_units(scores, *context.filter_units(), context.sparsity))
+        return from_filter_mask(context, keep_strongest_units(scores, context.filter_units(), context.sparsity))
 
 
 def _power(weight: Tensor, order: int) -> Tensor:
@@ -50,4 +50,4 @@ def rank_channels(context: PruningContext, order: int) -> Tensor:
     groups, filters = context.groups, context.weight.shape[0] // context.groups
     power = _power(context.weight, order).reshape(groups, filters, context.weight.shape[1], -1)
     scores = power.mean(dim=(1, 3)).flatten()
-    return keep_strongest_units(scores, *context.channel_units(), context.sparsity)
+    return keep_strongest_units(scores, context.channel_units(), context.sparsity)

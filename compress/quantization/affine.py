@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from scipy.special import lambertw
@@ -54,6 +55,13 @@ def laplace_clip(bits: int, one_sided: bool = False) -> float:
     return float(lambertw(3.0 * 4.0 ** (bits + 1 if one_sided else bits)).real)
 
 
+class Range(NamedTuple):
+    """The ends of what codes span, scalars or one a channel."""
+
+    low: Tensor
+    high: Tensor
+
+
 @dataclass(frozen=True)
 class ActivationStatistics:
     """What calibration saw of one activation: mean, b = mean |x - mean|, smallest and largest value.
@@ -69,10 +77,10 @@ class ActivationStatistics:
     maximum: Tensor
     histogram: Tensor | None = None
     clipping: Clipping | None = None
-    _least_error: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _least_error: dict[int, Range] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def least_error_range(self, bits: int) -> tuple[Tensor, Tensor]:
-        """Return the (low, high) of least squared error on the histogram; searched for once for each precision."""
+    def least_error_range(self, bits: int) -> Range:
+        """Return the range of least squared error on the histogram; searched for once for each precision."""
         if bits not in self._least_error:
             self._least_error[bits] = _least_error_range(self, bits)
         return self._least_error[bits]
@@ -171,7 +179,7 @@ def activation_affine(statistics: ActivationStatistics, bits: int, clipping: Cli
     return affine(low, high, bits)
 
 
-def _least_error_range(statistics: ActivationStatistics, bits: int) -> tuple[Tensor, Tensor]:
+def _least_error_range(statistics: ActivationStatistics, bits: int) -> Range:
     """Return the range of least squared error on the histogram, float32 scalars or [C].
 
     One end after the other is drawn in from what was seen, the lower one where it is below zero.
@@ -193,7 +201,7 @@ def _least_error_range(statistics: ActivationStatistics, bits: int) -> tuple[Ten
             better = error < best
             best, chosen = torch.where(better, error, best), torch.where(better, ends[end], chosen)
         ends[end] = chosen
-    return ends[0].float().reshape(seen[0].shape), ends[1].float().reshape(seen[1].shape)
+    return Range(ends[0].float().reshape(seen[0].shape), ends[1].float().reshape(seen[1].shape))
 
 
 def weight_affine(weight: Tensor, bits: int, clipping: Clipping = Clipping.MINMAX) -> Affine:

@@ -20,4 +20,4 @@ class GeometricMedianPruner(Pruner):
         """Return what is left of the layer."""
         filters = context.weight.flatten(1).double()
         distances = torch.cdist(filters, filters).sum(dim=1)
-        return from_filter_mask(context, keep_strongest_units(distances, *context.filter_units(), context.sparsity))
+        return from_filter_mask(context, keep_strongest_units(distances, context.filter_units(), context.sparsity))
