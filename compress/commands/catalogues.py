@@ -61,7 +61,7 @@ def pruners(json_path: Path | None) -> None:
         rows.append(
             {
                 "name": name,
-                "removes": pruner.granularity.value,
+                "removes": pruner.removes.value,
                 "in_search": name in SEARCH_PRUNERS,
                 "summary": summary[0] if summary else "",
             }

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from compress.network.graph import CompressibleLayer, NetworkGraph
+from compress.network.graph import CompressibleLayer, LayerKind, NetworkGraph
 from compress.pruning import FeatureMapSamples
 from compress.quantization.affine import HISTOGRAM_BINS, ActivationStatistics
 from compress.vocabulary import ActivationScales, Clipping
@@ -103,10 +103,7 @@ class Calibration:
     @cached_property
     def gradients(self) -> Mapping[str, Tensor]:
         """The loss' gradient of each layer's weight in the dense network, on the labelled calibration images."""
-        if self.labels is None:
-            raise InputError(
-                "the pruner 'snip' needs labelled images; give calibration labels or choose another pruner"
-            )
+        assert self.labels is not None
         weights = [self.weight(layer).detach().clone().requires_grad_() for layer in self.graph.layers]
         named = {f"{layer.name}.weight": weight for layer, weight in zip(self.graph.layers, weights, strict=True)}
         totals = [torch.zeros_like(weight) for weight in weights]
@@ -117,6 +114,13 @@ class Calibration:
                 for total, gradient in zip(totals, torch.autograd.grad(loss, weights), strict=True):
                     total += gradient
         return {layer.name: total for layer, total in zip(self.graph.layers, totals, strict=True)}
+
+    def check_labels(self, pruner: str) -> None:
+        """Raise InputError where the images have no labels, which a pruner of that name needs."""
+        if self.labels is None:
+            raise InputError(
+                f"the pruner '{pruner}' needs labelled images; give calibration labels or choose another pruner"
+            )
 
     def weight(self, layer: CompressibleLayer) -> Tensor:
         """Return a layer's dense weight."""
@@ -151,7 +155,7 @@ def _watched(
 
 def _along_channels(layer: CompressibleLayer, ifmap: Tensor) -> tuple[int, ...]:
     """Return the shape that spreads a number per channel over an ifmap: -1 on the axis of channels, 1 elsewhere."""
-    channels = 1 if layer.kind == "conv" else ifmap.dim() - 1
+    channels = 1 if layer.kind is LayerKind.CONV else ifmap.dim() - 1
     return tuple(-1 if axis == channels else 1 for axis in range(ifmap.dim()))
 
 
@@ -191,7 +195,7 @@ class _Extent:
 def _patches(layer: CompressibleLayer, ifmap: Tensor, count: int, rng: np.random.Generator) -> Tensor:
     """Return the ifmap windows under `count` random ofmap points, float32[count, groups, C/groups * R * S]."""
     image = torch.from_numpy(rng.integers(len(ifmap), size=count))
-    if layer.kind == "fc":
+    if layer.kind is LayerKind.FC:
         return ifmap[image].reshape(count, 1, -1)
     window, (height, width) = layer.window, layer.out_shape[1:]
     padded = F.pad(ifmap, (window.padding[1], window.padding[1], window.padding[0], window.padding[0]))

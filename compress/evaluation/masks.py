@@ -162,18 +162,19 @@ class Compressor:
     @staticmethod
     def _applicable(layer: CompressibleLayer, wanted: Pruner, decided: Mask) -> Pruner:
         """Return the pruner itself, or the fine-grained one that stands in where structure may not change."""
-        if wanted.granularity is Granularity.FILTER and (layer.depthwise or bool(decided[layer.out_units].any())):
+        if wanted.removes is Granularity.FILTERS and (layer.depthwise or bool(decided[layer.out_units].any())):
             return LevelPruner()
-        if wanted.granularity is Granularity.CHANNEL and layer.depthwise:
+        if wanted.removes is Granularity.CHANNELS and layer.depthwise:
             return LevelPruner()
         return wanted
 
     def _context(self, index: int, chosen: Pruner, sparsity: float, filters: Mask, channels: Mask) -> PruningContext:
         layer = self.graph.layers[index]
         gradient, samples = None, None
-        if chosen.name == "snip":
+        if chosen.needs_labels:
+            self.calibration.check_labels(chosen.name)
             gradient = _block(self.calibration.gradients[layer.name], layer, filters, channels)
-        if chosen.name == "fm_reconstruction":
+        if chosen.needs_calibration:
             samples = _left_samples(self.calibration.samples[layer.name], layer, filters, channels)
         return PruningContext(
             weight=_block(self._dense[index].weight, layer, filters, channels),

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import copy
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from compress.network import operation_kinds as ops
+from compress.evaluation.folding import is_foldable
+from compress.network.calls import attribute_at, operation_of
 from compress.network.graph import NetworkGraph
+from compress.network.operation import Kind
+from compress.network.operations import OUT_OF_PLACE, RELU
 
 Values = dict[int, Any]
 """Step number to its value, of the values that are still to be read."""
-
-_RELU: set[Any] = {nn.ReLU, F.relu, torch.relu, torch.relu_, "relu", "relu_"}
-_OUT_OF_PLACE: dict[Any, Any] = {
-    operator.iadd: operator.add,
-    operator.isub: operator.sub,
-    operator.imul: operator.mul,
-    operator.itruediv: operator.truediv,
-    torch.relu_: torch.relu,
-}
 
 
 @dataclass(frozen=True)
@@ -110,7 +102,7 @@ class Program:
         args: Any = fx.node.map_aggregate(node.args, self._argument)
         kwargs: Any = dict(fx.node.map_aggregate(node.kwargs, self._argument))
         if node.op == "get_attr":
-            constant = self._owned(_attribute, str(node.target))
+            constant = self._owned(attribute_at, str(node.target))
             self.constants[number] = constant.to(self.device) if isinstance(constant, Tensor) else constant
         call = self._call(node)
         if "inplace" in kwargs:
@@ -125,25 +117,26 @@ class Program:
             return _identity
         if node.op == "call_module":
             return self._module_call(node)
-        if node.target in _RELU:
+        if operation_of(node, self.graph.module) is RELU:
             return self._rectifier(node)
         if node.op == "call_method":
             name = str(node.target)
             # channels-last planes have no contiguous view; a trailing underscore would change a value in place
             name = "reshape" if name == "view" else name.rstrip("_") if not name.startswith("_") else name
             return lambda value, *args, **kwargs: getattr(value, name)(*args, **kwargs)
-        call: Callable[..., Any] = _OUT_OF_PLACE.get(node.target, node.target)
+        call: Callable[..., Any] = OUT_OF_PLACE.get(node.target, node.target)
         return call
 
     def _module_call(self, node: fx.Node) -> Callable[..., Any]:
         path = str(node.target)
-        module = self._owned(nn.Module.get_submodule, path)
-        if path in self._layers or (path in self.graph.per_channel and isinstance(module, ops.BATCH_NORMS)):
+        module, operation = self._owned(nn.Module.get_submodule, path), operation_of(node, self.graph.module)
+        norm = operation is not None and operation.kind is Kind.BATCH_NORM
+        if path in self._layers or (path in self.graph.per_channel and norm):
             if path in self._folded:
                 return _identity
             self.site_paths.append(path)
             return lambda value: self.sites[path](value)  # noqa: PLW0108 - the site of the moment, not of now
-        if type(module) in _RELU:
+        if operation is RELU:
             return self._rectifier(node)
         if any(getattr(part, "inplace", False) for part in module.modules()):
             module = copy.deepcopy(module)
@@ -172,7 +165,8 @@ class Program:
         between = list(self._number)[first + 1 : here]
         own = all(len(part.users) == 1 for part in (origin, source))
         made_here = origin.op == "call_module" and str(origin.target) in self._layers
-        made_here = made_here or origin.target in ops.ADDITIONS
+        operation = operation_of(origin, self.graph.module)
+        made_here = made_here or (operation is not None and operation.kind is Kind.ADDITION)
         cut_between = any(part.op == "call_module" and str(part.target) in self._layers for part in between)
         if own and made_here and not cut_between:
             return lambda value, **_: value.relu_()
@@ -184,20 +178,8 @@ def module_on(device: torch.device, module: nn.Module) -> nn.Module:
     return module if device.type == "cpu" else copy.deepcopy(module).to(device)
 
 
-def is_foldable(graph: NetworkGraph, path: str) -> bool:
-    """Return whether a batch normalisation has statistics of its own, so that it is a scale and a shift."""
-    return getattr(graph.module.get_submodule(path), "running_mean", None) is not None
-
-
 def _identity(value: Any = None, *_: Any) -> Any:
     return value
-
-
-def _attribute(module: nn.Module, target: str) -> Any:
-    found: Any = module
-    for part in target.split("."):
-        found = getattr(found, part)
-    return found
 
 
 def _filled(argument: Any, values: Values) -> Any:

@@ -13,12 +13,12 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import fx, nn
 
-from compress.network import operation_kinds as ops
+from compress.network.calls import arguments, operation_of, operation_of_module
 from compress.network.channel_units import Units
 from compress.network.graph import CompressibleLayer, Mask, NetworkGraph
+from compress.network.operation import Kind
 from hwsim.errors import InputError
 
 
@@ -51,8 +51,13 @@ def mask_filters(graph: NetworkGraph, module: nn.Module, masks: Mapping[str, Mas
         kept = graph.keep_units(masks)
         for path, units in graph.per_channel.items():
             own = module.get_submodule(path)
-            if isinstance(own, ops.BATCH_NORMS):
+            if _is_batch_norm(own):
                 _zero_channels(own, torch.from_numpy(~kept[units]))
+
+
+def _is_batch_norm(module: nn.Module) -> bool:
+    operation = operation_of_module(module)
+    return operation is not None and operation.kind is Kind.BATCH_NORM
 
 
 def _zero_channels(module: nn.Module, dropped: torch.Tensor) -> None:
@@ -71,7 +76,7 @@ def live_units(graph: NetworkGraph, module: nn.Module) -> Mask:
         _mark(sourced, layer.out_units, weight, _parameter(module, layer.name, "bias"))
         read[layer.in_units[_reading_channels(layer, weight)]] = True
     for path, units in graph.per_channel.items():
-        if isinstance(module.get_submodule(path), ops.BATCH_NORMS):
+        if _is_batch_norm(module.get_submodule(path)):
             _mark(sourced, units, _parameter(module, path, "weight"), _parameter(module, path, "bias"))
     return graph.never_empty(graph.frozen | (sourced & read))
 
@@ -132,7 +137,7 @@ def shrink(graph: NetworkGraph, module: fx.GraphModule, kept: Mask) -> None:
         _replace(module, path, _smaller_per_channel(module.get_submodule(path), kept[units]))
     for node in module.graph.nodes:
         if node.name in graph.node_units:
-            _rewrite_constants(node, graph.node_units, kept)
+            _rewrite_constants(module, node, graph.node_units, kept)
     module.recompile()
 
 
@@ -176,17 +181,20 @@ def _smaller_per_channel(old: nn.Module, kept: Mask) -> nn.Module:
     return new
 
 
-def _rewrite_constants(node: fx.Node, node_units: Mapping[str, Units], kept: Mask) -> None:
+def _rewrite_constants(module: nn.Module, node: fx.Node, node_units: Mapping[str, Units], kept: Mask) -> None:
     """Replace channel counts that a call carries as constants: zero channels of a pad, sizes of a reshape."""
-    units = node_units[node.name]
-    if node.target is F.pad:
+    units, operation = node_units[node.name], operation_of(node, module)
+    if node.op == "call_module" or operation is None:
+        return
+    if operation.kind is Kind.PAD:
         source = cast(fx.Node, node.args[0])
-        pads = list(cast(Any, node.args[1] if len(node.args) > 1 else node.kwargs["pad"]))
+        pads = list(arguments(node, module)["pad"])
         before, after = _pad_channels(pads, len(units) - len(node_units[source.name]))
         if before or after:
             pads[-2:] = [int(kept[units[:before]].sum()), int(kept[units[len(units) - after :]].sum())]
             _set_argument(node, 1, "pad", tuple(pads))
-    elif node.target in ("view", "reshape", torch.reshape):
+    elif operation.kind is Kind.RESHAPE:
+        # sizes come as one tuple or one by one, so that they are read from the call as it stands
         sizes = node.args[1] if len(node.args) == 2 else node.args[1:]
         if isinstance(sizes, (tuple, list)) and len(sizes) > 1 and isinstance(sizes[1], int) and sizes[1] != -1:
             new = (sizes[0], int(kept[units].sum()), *sizes[2:])

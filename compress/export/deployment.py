@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx, nn
 
-from compress.evaluation.evaluator import folded_affine
-from compress.evaluation.program import is_foldable
+from compress.evaluation.folding import folded_affine, is_foldable
 from compress.export.channel_removal import live_units, mask_filters, private_copy, round_up, shrink
 from compress.network.graph import CompressibleLayer, Mask, NetworkGraph
 from compress.quantization.affine import ActivationStatistics, Affine, activation_affine, weight_affine

@@ -12,8 +12,11 @@ from torch import nn
 from compress.evaluation.calibration import Calibration
 from compress.evaluation.masks import Compressor
 from compress.export.deployment import CompressedLayer, DeployedNetwork, deploy
-from compress.images.dataset import Split
-from compress.models.training import accuracy_pct
+from compress.export.onnx.model import onnx_model
+from compress.export.recipe import save
+from compress.images.accuracy import accuracy_pct
+from compress.images.dataset import LabelledImages
+from compress.models.accuracy import network_accuracy_pct
 from compress.network.graph import NetworkGraph
 from compress.policy import Policy
 from compress.vocabulary import ActivationScales
@@ -66,7 +69,16 @@ def deploy_policy(
     seed: int = 0,
     multiple: int = 1,
 ) -> DeployedNetwork:
-    """Return the network that a policy leaves, pruned and quantized as an evaluation with this seed does it."""
+    """Return the network that a policy leaves, pruned and quantized as an evaluation with this seed does it.
+
+    Raises InputError for a layer that the network does not have, and for a calibration with a scale for each channel
+    of an ifmap, which no integer layer takes.
+    """
+    if calibration.scales is ActivationScales.CHANNEL:
+        raise InputError(
+            "a network whose activations have a scale for each channel has no smaller form of integer layers;"
+            " calibrate with --activation-scales tensor"
+        )
     names = [layer.name for layer in graph.layers]
     policy.check_names(names)
     compression = Compressor(graph, calibration, seed).derive([policy.layer(name) for name in names])
@@ -83,17 +95,14 @@ def deploy_policy(
 
 
 def write_export(
-    network: DeployedNetwork, model: nn.Module, files: ExportedFiles, test: Split | None, about: dict[str, Any]
+    network: DeployedNetwork, model: nn.Module, files: ExportedFiles, test: LabelledImages | None, about: dict[str, Any]
 ) -> ExportReport:
     """Write the three files, after proving on `test` (if given) that onnxruntime gives the simulated accuracy.
 
     Raises InputError for a network that ONNX or a recipe cannot hold, RunError where the accuracies differ.
     """
-    from compress.export.onnx.model import onnx_model
-    from compress.export.recipe import save
-
     content = onnx_model(network).SerializeToString(deterministic=True)
-    simulated = None if test is None else accuracy_pct(network.module, test, batch_size=250)
+    simulated = None if test is None else network_accuracy_pct(network.module, test, batch_size=250)
     measured = None if test is None else onnx_accuracy_pct(content, test)
     if test is not None and simulated is not None and measured is not None:
         allowed_pct = max(ONNX_TOLERANCE_PCT, 100.0 * ROUNDING_IMAGES / len(test))
@@ -112,20 +121,20 @@ def write_export(
     )
 
 
-def onnx_accuracy_pct(content: bytes, split: Split, batch_size: int = 250) -> float | None:
+def onnx_accuracy_pct(content: bytes, split: LabelledImages, batch_size: int = 250) -> float | None:
     """Return the top-1 accuracy that onnxruntime reaches on the CPU, None where it is not installed."""
     try:
-        import onnxruntime
+        import onnxruntime  # an option: without it nothing is measured
     except ImportError:
         return None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    right = 0
-    for images, labels in split.batches(batch_size):
+    predicted = []
+    for images, _ in split.batches(batch_size):
         (logits,) = session.run(None, {"input": images.numpy()})
-        right += int((torch.from_numpy(logits).argmax(1) == labels).sum())
-    return 100.0 * right / len(split)
+        predicted.append(torch.from_numpy(logits).argmax(1))
+    return accuracy_pct(torch.cat(predicted), split.labels)
 
 
 def check_exportable(scales: ActivationScales) -> None:

@@ -5,73 +5,27 @@ Nothing in a recipe is code: operations and module types are looked up in fixed 
 
 from __future__ import annotations
 
-import operator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from compress.export.deployment import DeployedNetwork, FakeQuantize, WeightCodes
 from compress.models.state_files import read_state, write_weights
+from compress.network.calls import ATTRIBUTES, FUNCTIONS, METHODS, MODULES, operation_of_module
+from compress.network.operation import Cost
 from hwsim.errors import InputError
 from hwsim.files.reading import read_json
 from hwsim.files.writing import write_json
 
 SCHEMA = 1
 
-_FUNCTIONS: dict[str, Any] = {
-    **{f"operator.{name}": getattr(operator, name) for name in (
-        *("add", "iadd", "sub", "isub", "mul", "imul", "truediv", "itruediv", "floordiv", "neg", "getitem"),
-    )},
-    **{f"torch.{name}": getattr(torch, name) for name in (
-        *("add", "sub", "mul", "div", "cat", "concat", "flatten", "reshape", "squeeze", "unsqueeze", "mean", "sum"),
-        *("relu", "tanh", "sigmoid", "abs", "neg", "exp", "clone", "matmul", "transpose", "permute", "softmax"),
-        *("chunk", "split", "stack", "amax", "max_pool2d"),
-    )},
-    **{f"functional.{name}": getattr(F, name) for name in (
-        *("relu", "relu6", "leaky_relu", "hardswish", "hardsigmoid", "silu", "gelu", "elu", "selu", "mish", "softplus"),
-        *("sigmoid", "dropout", "pad", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d"),
-        *("interpolate", "softmax", "log_softmax", "conv2d", "linear", "group_norm"),
-    )},
-}  # fmt: skip
-_NAME_OF = {function: name for name, function in reversed(_FUNCTIONS.items())}
-_METHODS = {
-    *("add", "add_", "sub", "mul", "mul_", "div", "mean", "sum", "amax", "view", "reshape", "flatten", "squeeze"),
-    *("unsqueeze", "size", "dim", "contiguous", "relu", "relu_", "sigmoid", "tanh", "abs", "exp", "clone", "float"),
-    *("transpose", "permute", "chunk", "split", "softmax", "matmul", "detach", "neg", "expand"),
-}
-_ATTRIBUTES = {"shape", "ndim"}
-_CONV = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "padding_mode")
-_POOL = ("kernel_size", "stride", "padding")
-_MODULES: dict[str, tuple[type[nn.Module], tuple[str, ...]]] = {
-    kind.__name__: (kind, settings)
-    for kind, settings in (
-        (nn.Conv2d, _CONV),
-        (nn.Linear, ("in_features", "out_features")),
-        (nn.BatchNorm1d, ("num_features", "eps", "affine")),
-        (nn.BatchNorm2d, ("num_features", "eps", "affine")),
-        (nn.InstanceNorm2d, ("num_features", "eps", "affine")),
-        (nn.GroupNorm, ("num_groups", "num_channels", "eps", "affine")),
-        (nn.PReLU, ("num_parameters",)),
-        (nn.LeakyReLU, ("negative_slope",)),
-        (nn.ELU, ("alpha",)),
-        (nn.GELU, ("approximate",)),
-        (nn.Softmax, ("dim",)),
-        (nn.Hardtanh, ("min_val", "max_val")),
-        (nn.Flatten, ("start_dim", "end_dim")),
-        (nn.MaxPool2d, (*_POOL, "dilation", "return_indices", "ceil_mode")),
-        (nn.AvgPool2d, (*_POOL, "ceil_mode", "count_include_pad", "divisor_override")),
-        (nn.AdaptiveAvgPool2d, ("output_size",)),
-        (nn.AdaptiveMaxPool2d, ("output_size",)),
-        (nn.ZeroPad2d, ("padding",)),
-        (nn.Upsample, ("size", "scale_factor", "mode", "align_corners")),
-        (FakeQuantize, ("scale", "zero_point", "bits")),
-        *((kind, ()) for kind in (nn.ReLU, nn.ReLU6, nn.SiLU, nn.Hardswish, nn.Hardsigmoid, nn.Sigmoid, nn.Tanh)),
-        *((kind, ()) for kind in (nn.Mish, nn.Softplus, nn.SELU, nn.Identity, nn.Dropout, nn.Dropout2d)),
-    )
+_NAME_OF = {function: name for name, function in FUNCTIONS.items()}
+_TYPES: dict[str, tuple[type[nn.Module], tuple[str, ...]]] = {
+    **MODULES,
+    FakeQuantize.__name__: (FakeQuantize, ("scale", "zero_point", "bits")),
 }
 
 
@@ -114,12 +68,13 @@ def save(network: DeployedNetwork, recipe_path: Path, weights_path: Path, about:
 
 def _describe_module(path: str, module: nn.Module) -> dict[str, Any]:
     kind = type(module).__name__
-    if kind not in _MODULES or type(module) is not _MODULES[kind][0]:
+    if kind not in _TYPES or type(module) is not _TYPES[kind][0]:
         raise InputError(f"export: '{path}' is a {kind}, which a recipe cannot hold; replace it by plain layers")
-    settings = {name: getattr(module, name) for name in _MODULES[kind][1]}
+    settings = {name: getattr(module, name) for name in _TYPES[kind][1]}
     if isinstance(module, FakeQuantize):
         settings = {"scale": float(module.scale), "zero_point": int(module.zero_point), "bits": module.bits}
-    if isinstance(module, (nn.Conv2d, nn.Linear)):
+    operation = operation_of_module(module)
+    if operation is not None and operation.kind.cost is Cost.LAYER:
         settings["bias"] = module.bias is not None
     return {"type": kind, "settings": settings}
 
@@ -127,12 +82,12 @@ def _describe_module(path: str, module: nn.Module) -> dict[str, Any]:
 def _describe_node(node: fx.Node) -> dict[str, Any]:
     described: dict[str, Any] = {"name": node.name, "op": node.op}
     if node.op == "call_function":
-        if node.target is getattr and str(node.args[1]) in _ATTRIBUTES:
+        if node.target is getattr and str(node.args[1]) in ATTRIBUTES:
             return {**described, "op": "attribute", "target": node.args[1], "args": [_encode(node.args[0])]}
         if node.target not in _NAME_OF:
             raise InputError(f"export: a recipe cannot hold the operation {node.target} of '{node.name}'")
         described["target"] = _NAME_OF[node.target]
-    elif node.op == "call_method" and node.target not in _METHODS:
+    elif node.op == "call_method" and node.target not in METHODS:
         raise InputError(f"export: a recipe cannot hold the method {node.target} of '{node.name}'")
     else:
         described["target"] = str(node.target)
@@ -189,12 +144,12 @@ def load(recipe_path: Path | str) -> fx.GraphModule:
 
 def _build(described: dict[str, Any]) -> nn.Module:
     kind = described["type"]
-    if kind not in _MODULES:
+    if kind not in _TYPES:
         raise InputError(f"the recipe names the module type '{kind}', which is not known here")
     settings = {
         name: tuple(value) if isinstance(value, list) else value for name, value in described["settings"].items()
     }
-    return _MODULES[kind][0](**settings)
+    return _TYPES[kind][0](**settings)
 
 
 def _add(root: nn.Module, path: str, module: nn.Module) -> None:
@@ -226,11 +181,11 @@ def _graph(nodes: list[dict[str, Any]]) -> fx.Graph:
         if operation == "output":
             graph.output(args[0])
             continue
-        if operation == "attribute" and target in _ATTRIBUTES:
+        if operation == "attribute" and target in ATTRIBUTES:
             node = graph.call_function(getattr, (args[0], target))
-        elif operation == "call_function" and target in _FUNCTIONS:
-            node = graph.call_function(_FUNCTIONS[target], args, kwargs)
-        elif operation == "call_method" and target in _METHODS:
+        elif operation == "call_function" and target in FUNCTIONS:
+            node = graph.call_function(FUNCTIONS[target], args, kwargs)
+        elif operation == "call_method" and target in METHODS:
             node = graph.call_method(target, args, kwargs)
         elif operation in ("placeholder", "call_module", "get_attr"):
             node = graph.create_node(operation, target, args, kwargs)

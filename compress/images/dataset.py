@@ -15,18 +15,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from compress.images.cifar import read_cifar
+from compress.images.cifar import CIFAR10, CIFAR100, read_cifar
 from compress.images.image_folder import read_image_folder
 from compress.images.normalization import CIFAR, DIGITS, IMAGENET, Normalization
 from compress.images.splitting import Labels, Pixels, Pools, stratified_split
 from hwsim.errors import InputError, unknown_name
 
 CALIBRATION_IMAGES = 256
+_CIFAR = {"cifar10": CIFAR10, "cifar100": CIFAR100}
 _DIGITS_SPLIT_SEED = 1797  # fixed: the shipped weights must never have seen the validation or the test digits
 
 
 @dataclass(frozen=True)
-class Split:
+class LabelledImages:
     """Images and labels of one purpose: pixels uint8[N, C, H, W]; `images, labels = split` gives float32 and int64."""
 
     pixels: Pixels
@@ -50,9 +51,9 @@ class Split:
         """Class indices, int64[N]."""
         return torch.from_numpy(self.targets.copy())
 
-    def take(self, indices: npt.NDArray[np.int64]) -> Split:
+    def take(self, indices: npt.NDArray[np.int64]) -> LabelledImages:
         """Return the chosen images in the given order."""
-        return Split(self.pixels[indices], self.targets[indices], self.normalization)
+        return LabelledImages(self.pixels[indices], self.targets[indices], self.normalization)
 
     def batches(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield (float32[n, C, H, W], int64[n]) in order, n = size but for the last; memory stays that of one batch."""
@@ -67,9 +68,9 @@ class Dataset:
 
     name: str
     classes: tuple[str, ...]
-    train: Split
-    validation: Split
-    test: Split
+    train: LabelledImages
+    validation: LabelledImages
+    test: LabelledImages
     seed: int
 
     @property
@@ -90,10 +91,17 @@ class Dataset:
 
     @property
     def calibration(self) -> torch.Tensor:
-        """Unlabelled training images for activation ranges, float32[<=256, C, H, W], chosen by the seed."""
+        """Training images for activation ranges, float32[<=256, C, H, W], chosen by the seed."""
+        return self.train.take(self._calibration_places()).images
+
+    @property
+    def calibration_labels(self) -> torch.Tensor:
+        """The labels int64 of the calibration images, for pruners that need them."""
+        return torch.from_numpy(self.train.targets[self._calibration_places()])
+
+    def _calibration_places(self) -> npt.NDArray[np.int64]:
         count = min(CALIBRATION_IMAGES, len(self.train))
-        chosen = np.random.default_rng(self.seed).permutation(len(self.train))[:count]
-        return self.train.take(np.sort(chosen)).images
+        return np.sort(np.random.default_rng(self.seed).permutation(len(self.train))[:count])
 
     @property
     def example(self) -> torch.Tensor:
@@ -117,7 +125,7 @@ def load_data(
     kind, _, location = spec.partition(":")
     if kind == "digits":
         return _digits(seed, normalization or DIGITS)
-    if kind not in ("cifar10", "cifar100", "imagefolder"):
+    if kind not in (*_CIFAR, "imagefolder"):
         raise unknown_name("data", kind, ("digits", "cifar10:DIR", "cifar100:DIR", "imagefolder:DIR"))
     if not location:
         raise InputError(f"--data '{spec}': a folder is missing; write {kind}:DIR")
@@ -132,7 +140,7 @@ def load_data(
     if kind == "imagefolder":
         pools = read_image_folder(folder, size, seed)
         return _dataset(spec, pools, normalization or IMAGENET, seed, validation_count)
-    return _dataset(spec, read_cifar(folder, kind), normalization or CIFAR, seed, validation_count)
+    return _dataset(spec, read_cifar(folder, _CIFAR[kind]), normalization or CIFAR, seed, validation_count)
 
 
 def _dataset(name: str, pools: Pools, normalization: Normalization, seed: int, validation_count: int | None) -> Dataset:
@@ -142,14 +150,15 @@ def _dataset(name: str, pools: Pools, normalization: Normalization, seed: int, v
     count = min(most, len(labels) // 10) if validation_count is None else validation_count
     if not 0 < count < len(labels):
         raise InputError(f"--data '{name}': {count} of {len(labels)} training images for validation; more are needed")
-    train, validation = stratified_split(labels, count, np.random.default_rng(seed))
-    everything = Split(pixels, labels, normalization)
-    test = Split(*pools.test, normalization)
-    return Dataset(name, pools.classes, everything.take(train), everything.take(validation), test, seed)
+    places = stratified_split(labels, count, np.random.default_rng(seed))
+    everything = LabelledImages(pixels, labels, normalization)
+    test = LabelledImages(*pools.test, normalization)
+    return Dataset(name, pools.classes, everything.take(places.rest), everything.take(places.held), test, seed)
 
 
 def _digits(seed: int, normalization: Normalization) -> Dataset:
     """Return the 1797 digits of 8 x 8: 1077 to train, 360 to validate, 360 to test, the same for every seed."""
+    # a second, which only this data needs
     from sklearn.datasets import load_digits  # type: ignore[import-untyped,unused-ignore]
 
     bunch = load_digits()
@@ -158,7 +167,7 @@ def _digits(seed: int, normalization: Normalization) -> Dataset:
     rng = np.random.default_rng(_DIGITS_SPLIT_SEED)
     rest, test = stratified_split(labels, 360, rng)
     train, validation = stratified_split(labels[rest], 360, rng)
-    everything = Split(pixels, labels, normalization)
+    everything = LabelledImages(pixels, labels, normalization)
     classes = tuple(str(digit) for digit in range(10))
     return Dataset(
         "digits", classes, everything.take(rest[train]), everything.take(rest[validation]), everything.take(test), seed

@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, UnidentifiedImageError
 
-from compress.images.splitting import Labels, Pixels, Pools, stratified_split
+from compress.images.splitting import LabelledPixels, Pixels, Pools, stratified_split
 from hwsim.errors import InputError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"}
@@ -40,11 +41,12 @@ def read_image_folder(folder: Path, size: int, seed: int = 0) -> Pools:
         train = _decoded(_listing(folder / "train", classes), size)
         return Pools(classes, train, _decoded(_listing(test_folder, classes), size))
     classes = _classes(folder)
-    pixels, labels = _decoded(_listing(folder, classes), size)
+    pool = _decoded(_listing(folder, classes), size)
+    labels = pool.labels
     if len(labels) < 10:
         raise InputError(f"--data: '{folder}' holds {len(labels)} images; at least 10 are needed to train and test")
-    train_at, test_at = stratified_split(labels, max(1, len(labels) // 5), np.random.default_rng(_TEST_SEED))
-    return Pools(classes, (pixels[train_at], labels[train_at]), (pixels[test_at], labels[test_at]))
+    halves = stratified_split(labels, max(1, len(labels) // 5), np.random.default_rng(_TEST_SEED))
+    return Pools(classes, pool.take(halves.rest), pool.take(halves.held))
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
@@ -68,7 +70,7 @@ def _listing(folder: Path, classes: tuple[str, ...]) -> list[tuple[Path, int]]:
     return files
 
 
-def _decoded(files: list[tuple[Path, int]], size: int) -> tuple[Pixels, Labels]:
+def _decoded(files: list[tuple[Path, int]], size: int) -> LabelledPixels:
     labels = np.array([index for _, index in files], dtype=np.int64)
     key = hashlib.sha256(f"{size}".encode())
     for path, _ in files:
@@ -79,16 +81,14 @@ def _decoded(files: list[tuple[Path, int]], size: int) -> tuple[Pixels, Labels]:
         try:
             found = np.load(cached, mmap_mode="r", allow_pickle=False)
             if found.shape == (len(files), 3, size, size) and found.dtype == np.uint8:
-                return found, labels
+                return LabelledPixels(found, labels)
         except (OSError, ValueError):
             pass  # a damaged cache is made anew
     pixels = np.stack([_image(path, size) for path, _ in files])
-    return _keep(cached, pixels), labels
+    return LabelledPixels(_keep(cached, pixels), labels)
 
 
 def _image(path: Path, size: int) -> Pixels:
-    from PIL import Image, UnidentifiedImageError
-
     try:
         with Image.open(path) as image:
             rgb = image.convert("RGB")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,21 +15,39 @@ Labels = npt.NDArray[np.int64]
 """Class indices int64[N]."""
 
 
+class LabelledPixels(NamedTuple):
+    """Images uint8[N, C, H, W] and their class indices int64[N]."""
+
+    pixels: Pixels
+    labels: Labels
+
+    def take(self, places: Labels) -> LabelledPixels:
+        """Return the images at these places."""
+        return LabelledPixels(self.pixels[places], self.labels[places])
+
+
 @dataclass(frozen=True)
 class Pools:
     """What a reader returns: class names, and the training and the test images with their labels."""
 
     classes: tuple[str, ...]
-    train: tuple[Pixels, Labels]
-    test: tuple[Pixels, Labels]
+    train: LabelledPixels
+    test: LabelledPixels
 
 
-def stratified_split(labels: Labels, count: int, rng: np.random.Generator) -> tuple[Labels, Labels]:
-    """Split indices so that `count` are held out with the classes' shares kept; return (rest, held out), sorted."""
+class Halves(NamedTuple):
+    """Places of images, int64, sorted: those that stay and those that are held out."""
+
+    rest: Labels
+    held: Labels
+
+
+def stratified_split(labels: Labels, count: int, rng: np.random.Generator) -> Halves:
+    """Split places so that `count` are held out with the classes' shares kept."""
     order = rng.permutation(len(labels))
     by_class = order[np.argsort(labels[order], kind="stable")]
     # every len/count-th image of the class-sorted order: each class gives its share, to one image
     positions = np.floor((np.arange(count) + 0.5) * len(labels) / max(count, 1)).astype(np.int64)
     held = np.zeros(len(labels), dtype=bool)
     held[by_class[positions]] = True
-    return np.flatnonzero(~held), np.flatnonzero(held)
+    return Halves(np.flatnonzero(~held), np.flatnonzero(held))

@@ -5,11 +5,30 @@ Source: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks"
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import nn
 
-PLAN = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
-"""Expansion, channels, blocks and stride of each stage."""
+
+class Stage(NamedTuple):
+    """Blocks of so many channels, each expanded within; the first has the stride."""
+
+    expansion: int
+    channels: int
+    blocks: int
+    stride: int
+
+
+PLAN = (
+    Stage(1, 16, 1, 1),
+    Stage(6, 24, 2, 2),
+    Stage(6, 32, 3, 2),
+    Stage(6, 64, 4, 2),
+    Stage(6, 96, 3, 1),
+    Stage(6, 160, 3, 2),
+    Stage(6, 320, 1, 1),
+)
 
 
 def _conv_bn_relu(in_channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
@@ -48,11 +67,11 @@ class MobileNetV2(nn.Module):
         super().__init__()
         features: list[nn.Module] = [_conv_bn_relu(3, 32, 3, stride=1 if cifar else 2)]
         width = 32
-        for index, (expansion, channels, blocks, stride) in enumerate(PLAN):
-            for block in range(blocks):
-                step = stride if block == 0 and not (cifar and index == 1) else 1
-                features.append(InvertedResidual(width, channels, step, expansion))
-                width = channels
+        for index, stage in enumerate(PLAN):
+            for block in range(stage.blocks):
+                step = stage.stride if block == 0 and not (cifar and index == 1) else 1
+                features.append(InvertedResidual(width, stage.channels, step, stage.expansion))
+                width = stage.channels
         features.append(_conv_bn_relu(width, 1280, 1))
         self.features = nn.Sequential(*features)
         self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes))

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import nn
 
 from hwsim.errors import InputError
@@ -38,9 +40,6 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
@@ -82,7 +81,5 @@ def load_weights(model: nn.Module, path: Path) -> None:
 
 def write_weights(path: Path, state: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> None:
     """Write tensors as safetensors, atomically; the same tensors give the same bytes."""
-    from safetensors.torch import save
-
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     write_bytes(path, save(plain, dict(metadata) if metadata else None))

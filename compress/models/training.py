@@ -5,6 +5,7 @@ Source: Smith and Topin, "Super-Convergence", 2019 (one-cycle); Szegedy et al., 
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -15,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from compress.images.dataset import Dataset, Split
+from compress.images.dataset import Dataset, LabelledImages
+from compress.models.accuracy import network_accuracy_pct
 from hwsim.errors import InputError, RunError
 from hwsim.files.writing import write_bytes
 
@@ -75,16 +77,6 @@ def augment(images: torch.Tensor, spec: TrainingSpec, generator: torch.Generator
     return images
 
 
-def accuracy_pct(model: nn.Module, split: Split, batch_size: int = 500, device: str = "cpu") -> float:
-    """Return the top-1 accuracy in per cent over a split, in eval mode, a batch at a time."""
-    model.eval()
-    right = 0
-    with torch.inference_mode():
-        for images, labels in split.batches(batch_size):
-            right += int((model(images.to(device)).argmax(1).cpu() == labels).sum())
-    return 100.0 * right / len(split)
-
-
 class Trainer:
     """Trains a model epoch by epoch; its whole state goes into a checkpoint after each."""
 
@@ -111,10 +103,10 @@ class Trainer:
         if not math.isfinite(total):
             raise RunError(f"training diverged in epoch {self.epoch + 1}; lower --peak-learning-rate")
         self.epoch += 1
-        accuracy = accuracy_pct(self.model, self.data.validation, device=self.device)
+        accuracy = network_accuracy_pct(self.model, self.data.validation, device=self.device)
         return EpochReport(self.epoch, total / per_epoch, accuracy)
 
-    def _step(self, part: Split, step: int) -> float:
+    def _step(self, part: LabelledImages, step: int) -> float:
         images = augment(part.images, self.spec, self.generator).to(self.device)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.spec, step, self.steps)
@@ -139,8 +131,6 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, atomically."""
-        import io
-
         buffer = io.BytesIO()
         torch.save(self.state(), buffer)
         write_bytes(path, buffer.getvalue())

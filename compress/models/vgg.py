@@ -5,16 +5,26 @@ Source: Simonyan and Zisserman, "Very Deep Convolutional Networks", ICLR 2015, t
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import nn
 
-PLANS: dict[int, tuple[tuple[int, int], ...]] = {
-    11: ((1, 64), (1, 128), (2, 256), (2, 512), (2, 512)),
-    13: ((2, 64), (2, 128), (2, 256), (2, 512), (2, 512)),
-    16: ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)),
-    19: ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512)),
+
+class Stage(NamedTuple):
+    """Convolutions of so many channels; a max-pooling ends them."""
+
+    convolutions: int
+    channels: int
+
+
+PLANS: dict[int, tuple[Stage, ...]] = {
+    11: (Stage(1, 64), Stage(1, 128), Stage(2, 256), Stage(2, 512), Stage(2, 512)),
+    13: (Stage(2, 64), Stage(2, 128), Stage(2, 256), Stage(2, 512), Stage(2, 512)),
+    16: (Stage(2, 64), Stage(2, 128), Stage(3, 256), Stage(3, 512), Stage(3, 512)),
+    19: (Stage(2, 64), Stage(2, 128), Stage(4, 256), Stage(4, 512), Stage(4, 512)),
 }
-"""Depth -> (convolutions, channels) of each of the five stages; a max-pooling ends a stage."""
+"""The five stages by depth."""
 
 
 class VGG(nn.Module):
@@ -24,10 +34,11 @@ class VGG(nn.Module):
         super().__init__()
         modules: list[nn.Module] = []
         width = 3
-        for convolutions, channels in PLANS[depth]:
-            for _ in range(convolutions):
-                modules += [nn.Conv2d(width, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
-                width = channels
+        for stage in PLANS[depth]:
+            for _ in range(stage.convolutions):
+                modules += [nn.Conv2d(width, stage.channels, 3, padding=1), nn.BatchNorm2d(stage.channels)]
+                modules.append(nn.ReLU(inplace=True))
+                width = stage.channels
             modules.append(nn.MaxPool2d(2, stride=2))
         self.features = nn.Sequential(*modules)
         self.avgpool = nn.AdaptiveAvgPool2d(1 if cifar else 7)

@@ -8,9 +8,12 @@ leaves the network as a whole or not at all. Zero channels that padding adds are
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 Units = npt.NDArray[np.int64]
 
@@ -25,6 +28,14 @@ class Flow:
     units: Units
     clean: bool = True
     nonnegative: bool = False
+
+
+class MergedUnits(NamedTuple):
+    """Units after ties are drawn: `number` int64[units made], of each the merged unit it is part of, in order of
+    appearance; `frozen` bool[merged units], True where one may not leave."""
+
+    number: Units
+    frozen: npt.NDArray[np.bool_]
 
 
 @dataclass
@@ -56,11 +67,8 @@ class UnitSpace:
         self.freeze(units)
         return units
 
-    def resolve(self) -> tuple[Units, npt.NDArray[np.bool_]]:
-        """Return (merged number of each unit int64[count], frozen bool[merged]); merged in order of appearance."""
-        from scipy.sparse import coo_matrix
-        from scipy.sparse.csgraph import connected_components
-
+    def resolve(self) -> MergedUnits:
+        """Return the units with all ties drawn."""
         empty = np.zeros(0, dtype=np.int64)
         left, right = np.concatenate([empty, *self._left]), np.concatenate([empty, *self._right])
         links = coo_matrix((np.ones(len(left)), (left, right)), shape=(self.count, self.count))
@@ -71,4 +79,4 @@ class UnitSpace:
         merged = rank[labels]
         frozen = np.zeros(merged_count, dtype=bool)
         frozen[merged[np.concatenate([empty, *self._frozen])]] = True
-        return merged, frozen
+        return MergedUnits(merged, frozen)

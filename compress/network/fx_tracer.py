@@ -15,17 +15,16 @@ import torch
 from torch import fx, nn
 from torch.fx.proxy import Attribute, TraceError
 
+from compress.network.calls import attribute_at, operation_of_attribute, operation_of_method
+from compress.network.operation import Kind
 from hwsim.errors import InputError
-
-# what a program may learn of a tensor without reading its data
-_SHAPE_QUERIES = {"size", "dim", "numel", "ndimension", "stride", "is_contiguous", "is_floating_point", "get_device"}
-_SHAPE_ATTRIBUTES = {"shape", "ndim", "dtype", "device", "is_cuda", "requires_grad", "layout"}
 
 
 @dataclass
 class InnerLayer:
-    """A weighted layer that ran inside an opaque module: its module and the shapes of one call."""
+    """A weighted layer that ran inside the opaque module `within`: its module and the shapes of one call."""
 
+    within: str
     path: str
     module: nn.Module
     in_shape: tuple[int, ...]
@@ -38,7 +37,7 @@ class TracedModule:
 
     module: fx.GraphModule
     opaque: dict[str, str] = field(default_factory=dict)
-    inner: list[tuple[str, InnerLayer]] = field(default_factory=list)
+    inner: list[InnerLayer] = field(default_factory=list)
 
 
 class _Untraceable(Exception):
@@ -78,7 +77,7 @@ class _ValueAttribute(Attribute):
 
     @property
     def from_data(self) -> bool:
-        return bool(self.root.from_data) or self.attr not in _SHAPE_ATTRIBUTES
+        return bool(self.root.from_data) or operation_of_attribute(self.attr) is None
 
     def __getattr__(self, name: str) -> Any:
         return _ValueAttribute(self, name)
@@ -101,7 +100,7 @@ class _ValueTracer(fx.Tracer):
         super().__init__()
         self.example, self.opaque = example, opaque
         self.executing: str | None = None
-        self.inner: list[tuple[str, InnerLayer]] = []
+        self.inner: list[InnerLayer] = []
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return module_qualified_name in self.opaque or super().is_leaf_module(m, module_qualified_name)
@@ -128,8 +127,8 @@ class _ValueTracer(fx.Tracer):
             weighted = any(p.ndim > 1 for p in m.parameters(recurse=False))
             tensors = bool(args) and isinstance(args[0], torch.Tensor) and isinstance(out, torch.Tensor)
             if weighted and tensors and self.path_of_module(m) != self.executing:
-                layer = InnerLayer(self.path_of_module(m), m, tuple(args[0].shape), tuple(out.shape))
-                self.inner.append((self.executing, layer))
+                shapes = tuple(args[0].shape), tuple(out.shape)
+                self.inner.append(InnerLayer(self.executing, self.path_of_module(m), m, *shapes))
             return out
         self._forward = forward
         try:
@@ -156,8 +155,8 @@ class _ValueTracer(fx.Tracer):
         proxy.value = self._run(kind, target, values, named_values)
         proxy.node.meta["value"] = _describe(proxy.value)
         if not isinstance(proxy.value, torch.Tensor):
-            query = target in _SHAPE_QUERIES or (target is getattr and values[1] in _SHAPE_ATTRIBUTES)
-            reads = any(isinstance(argument.value, torch.Tensor) for argument in seen) and not query
+            tensors = any(isinstance(argument.value, torch.Tensor) for argument in seen)
+            reads = tensors and not _reads_no_data(kind, target, values)
             proxy.from_data = reads or any(argument.from_data for argument in seen)
         return proxy
 
@@ -187,12 +186,13 @@ class _ValueTracer(fx.Tracer):
         return None
 
 
-def attribute_at(module: nn.Module, target: str) -> Any:
-    """Return what lies at a dotted path of a module: a parameter, a buffer, a sub-module."""
-    found: Any = module
-    for part in target.split("."):
-        found = getattr(found, part)
-    return found
+def _reads_no_data(kind: str, target: Any, args: Any) -> bool:
+    """Return whether a call learns of a tensor without reading its values."""
+    if kind == "call_method":
+        operation = operation_of_method(str(target))
+    else:
+        operation = operation_of_attribute(str(args[1])) if target is getattr else None
+    return operation is not None and operation.kind in (Kind.SHAPE, Kind.LAYOUT)
 
 
 def _describe(value: Any) -> Any:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,7 @@ import torch
 from torch import fx, nn
 
 from compress.network.channel_units import Units
+from compress.network.window import POINT, Window
 from hwsim.errors import InputError, unknown_name
 from hwsim.workload.layer import ConvLayer, ElementwiseLayer, Layer, PoolLayer, fc_layer
 
@@ -19,25 +22,24 @@ Mask = npt.NDArray[np.bool_]
 """True where a channel stays."""
 
 
-def pair(value: int | Sequence[int]) -> tuple[int, int]:
-    """Return (vertical, horizontal) of a setting that PyTorch takes as one number or as several."""
-    return (int(value), int(value)) if isinstance(value, int) else (int(value[0]), int(value[-1]))
+class LayerKind(str, Enum):
+    """What a layer is to the tile."""
+
+    CONV = "conv"
+    FC = "fc"
+    POOL = "pool"
+    ELEMENTWISE = "elementwise"
+
+    @property
+    def weighted(self) -> bool:
+        """Whether it multiplies by weights."""
+        return self in (LayerKind.CONV, LayerKind.FC)
 
 
 def image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
     """Return (channels, height, width) of one image for a tensor's shape [N, C], [N, C, L] or [N, C, H, W]."""
     channels, height, width, *_ = (*(int(extent) for extent in shape[1:]), 1, 1)
     return channels, height, width
-
-
-@dataclass(frozen=True)
-class Window:
-    """A sliding window: (vertical, horizontal) of each."""
-
-    kernel: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] = (0, 0)
-    dilation: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,7 @@ class CompressibleLayer:
     """
 
     name: str
-    kind: str  # "conv" or "fc"
+    kind: LayerKind  # CONV or FC
     node: str  # name of its node in the graph
     weight_shape: tuple[int, ...]
     groups: int
@@ -79,7 +81,7 @@ class CompressibleLayer:
         """Return the layer as hwsim sees it, with fewer channels where given (for a depthwise layer, of both)."""
         ins = self.in_shape[0] if in_channels is None else in_channels
         outs = self.out_shape[0] if out_channels is None else out_channels
-        if self.kind == "fc":
+        if self.kind is LayerKind.FC:
             return fc_layer(self.name, ins, outs, batch)
         if self.depthwise:
             outs = ins * (self.out_shape[0] // self.in_shape[0]) if in_channels is not None else outs
@@ -110,12 +112,12 @@ class FixedLayer:
     """
 
     name: str
-    kind: str  # "pool", "elementwise", "conv" or "fc"
+    kind: LayerKind
     node: str
     units: Units
     in_shape: tuple[int, int, int]
     out_shape: tuple[int, int, int]
-    window: Window = Window()
+    window: Window = POINT
     groups: int = 1
     operands: int = 2
     ceil_mode: bool = False
@@ -124,12 +126,12 @@ class FixedLayer:
         """Return the layer as hwsim sees it, with fewer channels where given."""
         count = self.in_shape[0] if channels is None else channels
         height, width = self.in_shape[1:]
-        if self.kind == "elementwise":
+        if self.kind is LayerKind.ELEMENTWISE:
             return ElementwiseLayer(self.name, count, *self.out_shape[1:], operands=self.operands, batch=batch)
-        if self.kind == "fc":
+        if self.kind is LayerKind.FC:
             return fc_layer(self.name, count, self.out_shape[0], batch)
         window = self.window
-        if self.kind == "pool":
+        if self.kind is LayerKind.POOL:
             return PoolLayer(
                 self.name, count, height, width, *window.kernel, window.stride, window.padding, self.ceil_mode, batch
             )
@@ -163,15 +165,22 @@ class ChannelGroup:
     per_channel: tuple[str, ...]
 
 
+class KeptDense(NamedTuple):
+    """A part of the network that is not compressed, and why."""
+
+    name: str
+    reason: str
+
+
 @dataclass(frozen=True, eq=False)
 class NetworkGraph:
-    """What `compress.graph.trace` returns."""
+    """What `compress.network.trace.trace` returns."""
 
     module: fx.GraphModule  # shares its parameters with the model that was traced
     layers: tuple[CompressibleLayer, ...]
     fixed: tuple[FixedLayer, ...]
     groups: tuple[ChannelGroup, ...]
-    unsupported: tuple[tuple[str, str], ...]  # (name, why it stays dense)
+    unsupported: tuple[KeptDense, ...]
     frozen: Mask  # bool[units], True where a unit may not leave
     per_channel: Mapping[str, Units]  # module path -> units, of BatchNorms and the like
     node_units: Mapping[str, Units]  # node name -> units of its tensor's channels
@@ -250,8 +259,7 @@ class NetworkGraph:
         for name in self.order:
             layer = by_name[name]
             if isinstance(layer, FixedLayer):
-                dense = layer.kind in ("conv", "fc")
-                layers.append(layer.hwsim_layer(None if dense else int(kept[layer.units].sum()), batch))
+                layers.append(layer.hwsim_layer(None if layer.kind.weighted else int(kept[layer.units].sum()), batch))
             else:
                 ins, outs = int(kept[layer.in_units].sum()), int(kept[layer.out_units].sum())
                 layers.append(layer.hwsim_layer(ins, outs, batch))

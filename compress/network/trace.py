@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from scipy.cluster.hierarchy import DisjointSet
 from torch import fx, nn
 
-from compress.network import operation_kinds as ops
+from compress.network.calls import attribute_at, operation_of
 from compress.network.channel_units import Units
 from compress.network.fixed_layers import fixed_layer, has_no_price, inner_layer
-from compress.network.fx_tracer import attribute_at, trace_module
-from compress.network.graph import ChannelGroup, CompressibleLayer, FixedLayer, NetworkGraph, Window, image_shape, pair
-from compress.network.propagation import LayerUnits, Propagation
+from compress.network.fx_tracer import TracedModule, trace_module
+from compress.network.graph import (
+    ChannelGroup,
+    CompressibleLayer,
+    FixedLayer,
+    KeptDense,
+    LayerKind,
+    Mask,
+    NetworkGraph,
+    image_shape,
+)
+from compress.network.operation import Kind
+from compress.network.propagation import LayerUnits, Propagation, clamps_to_nonnegative
+from compress.network.shape_queries import is_shape_query
+from compress.network.window import Window, pair, same_padding
 from hwsim.errors import InputError
 
 
@@ -26,55 +39,76 @@ def trace(model: nn.Module, example: torch.Tensor) -> NetworkGraph:
     named in `unsupported`. Raises InputError where nothing is left to compress, or the trace is not the model.
     """
     traced = trace_module(model, example)
-    shared = _shared_modules(traced.module)
-    walk = Propagation(traced.module, shared)
+    walk = Propagation(traced.module, _shared_modules(traced.module))
     walk.run()
-    merged, frozen = walk.space.resolve()
-    node_units = {node.name: merged[flow.units] for node, flow in walk.flows.items()}
-    per_channel = {path: merged[units] for path, units in walk.per_channel.items()}
-    spans = {path: LayerUnits(merged[span.in_units], merged[span.out_units]) for path, span in walk.layers.items()}
-    groups, group_of = _groups(spans, per_channel, frozen)
-    layers: list[CompressibleLayer] = []
-    fixed: list[FixedLayer] = []
-    order: list[str] = []
-    unpriced: list[str] = []
-    for node in traced.module.graph.nodes:
-        found: CompressibleLayer | FixedLayer | None
-        if node.op == "call_module" and str(node.target) in spans:
-            found = _compressible(traced.module, node, spans[str(node.target)], walk, group_of)
-            layers.append(found)
-        else:
-            found = fixed_layer(traced.module, node, node_units)
-            if found is not None:
-                fixed.append(found)
-        if found is not None:
-            order.append(found.name)
-        elif has_no_price(traced.module, node):
-            unpriced.append(str(node.target) if node.op == "call_module" else node.name)
-        for path, inner in traced.inner:
-            if node.op == "call_module" and path == node.target:
-                kept = inner_layer(inner, node.name)
-                if kept is None:
-                    unpriced.append(inner.path)
-                else:
-                    fixed.append(kept)
-                    order.append(kept.name)
-    if not layers:
+    units, frozen = walk.space.resolve()
+    node_units = {node.name: units[flow.units] for node, flow in walk.flows.items()}
+    per_channel = {path: units[own] for path, own in walk.per_channel.items()}
+    spans = {path: LayerUnits(units[span.in_units], units[span.out_units]) for path, span in walk.layers.items()}
+    groups = _groups(spans, per_channel, frozen)
+    found = _found(traced, walk, _Channels(spans, node_units, groups))
+    if not found.layers:
         reasons = "; ".join(f"{name}: {why}" for name, why in (traced.opaque | walk.kept).items())
         raise InputError(f"the model has no convolution or linear layer that can be compressed ({reasons or 'none'})")
     unsupported = {**{path: f"kept whole: {why}" for path, why in traced.opaque.items()}, **walk.kept}
     return NetworkGraph(
         traced.module,
-        tuple(layers),
-        tuple(fixed),
+        tuple(found.layers),
+        tuple(found.fixed),
         groups,
-        tuple(unsupported.items()),
+        tuple(KeptDense(name, reason) for name, reason in unsupported.items()),
         frozen,
         per_channel,
         node_units,
-        tuple(order),
-        tuple(unpriced),
+        tuple(found.order),
+        tuple(found.unpriced),
     )
+
+
+@dataclass
+class _Channels:
+    """The merged units of compressible modules and of nodes' tensors, and the groups that they make."""
+
+    spans: dict[str, LayerUnits]
+    nodes: dict[str, Units]
+    groups: tuple[ChannelGroup, ...]
+
+
+@dataclass
+class _Found:
+    """The layers of a network, the names of all in execution order, and what has no price."""
+
+    layers: list[CompressibleLayer] = field(default_factory=list)
+    fixed: list[FixedLayer] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
+    unpriced: list[str] = field(default_factory=list)
+
+    def add_fixed(self, layer: FixedLayer) -> None:
+        self.fixed.append(layer)
+        self.order.append(layer.name)
+
+
+def _found(traced: TracedModule, walk: Propagation, channels: _Channels) -> _Found:
+    found = _Found()
+    group_of = {path: group.index for group in channels.groups for path in group.producers}
+    for node in traced.module.graph.nodes:
+        path = str(node.target)
+        if node.op == "call_module" and path in channels.spans:
+            layer = _compressible(traced.module, node, channels.spans[path], walk, group_of.get(path))
+            found.layers.append(layer)
+            found.order.append(layer.name)
+        elif (fixed := fixed_layer(traced.module, node, channels.nodes)) is not None:
+            found.add_fixed(fixed)
+        elif has_no_price(traced.module, node):
+            found.unpriced.append(path if node.op == "call_module" else node.name)
+        for inner in traced.inner if node.op == "call_module" else ():
+            if inner.within == path:
+                kept = inner_layer(inner, node.name)
+                if kept is None:
+                    found.unpriced.append(inner.path)
+                else:
+                    found.add_fixed(kept)
+    return found
 
 
 def _shared_modules(module: fx.GraphModule) -> set[str]:
@@ -93,30 +127,17 @@ def _shared_modules(module: fx.GraphModule) -> set[str]:
     return tied | {path for path, count in calls.items() if count > 1}
 
 
-def _groups(
-    spans: dict[str, LayerUnits], per_channel: dict[str, Units], frozen: np.ndarray[Any, np.dtype[np.bool_]]
-) -> tuple[tuple[ChannelGroup, ...], dict[str, int]]:
-    """Join layers that make a common removable unit; return the groups and each layer's group index."""
-    leader: dict[str, str] = {}
-
-    def find(name: str) -> str:
-        while leader[name] != name:
-            name = leader[name]
-        return name
-
+def _groups(spans: dict[str, LayerUnits], per_channel: dict[str, Units], frozen: Mask) -> tuple[ChannelGroup, ...]:
+    """Join layers that make a common removable unit."""
+    joined = DisjointSet([path for path, span in spans.items() if not frozen[span.out_units].all()])
     maker: dict[int, str] = {}
-    for path, span in spans.items():
-        free = np.unique(span.out_units[~frozen[span.out_units]])
-        if not len(free):
-            continue
-        leader[path] = path
-        for unit in free.tolist():
-            first = maker.setdefault(unit, path)
-            if first != path and find(first) != find(path):
-                leader[find(path)] = find(first)
+    for path in joined:
+        own = spans[path].out_units
+        for unit in np.unique(own[~frozen[own]]).tolist():
+            joined.merge(maker.setdefault(unit, path), path)
     members: dict[str, list[str]] = {}
-    for path in leader:
-        members.setdefault(find(path), []).append(path)
+    for path in joined:
+        members.setdefault(joined[path], []).append(path)
     groups = []
     for index, producers in enumerate(members.values()):
         units = np.unique(np.concatenate([spans[path].out_units for path in producers]))
@@ -126,11 +147,11 @@ def _groups(
         consumers = tuple(path for path, span in spans.items() if inside[span.in_units].any())
         between = tuple(path for path, own in per_channel.items() if inside[own].any())
         groups.append(ChannelGroup(index, units, tuple(producers), consumers, between))
-    return tuple(groups), {path: group.index for group in groups for path in group.producers}
+    return tuple(groups)
 
 
 def _compressible(
-    module: fx.GraphModule, node: fx.Node, span: LayerUnits, walk: Propagation, group_of: dict[str, int]
+    module: fx.GraphModule, node: fx.Node, span: LayerUnits, walk: Propagation, group: int | None
 ) -> CompressibleLayer:
     path = str(node.target)
     layer = module.get_submodule(path)
@@ -138,14 +159,14 @@ def _compressible(
     source = node.args[0]
     assert isinstance(source, fx.Node)
     in_shape, out_shape = image_shape(source.meta["value"]), image_shape(node.meta["value"])
-    bn, relu = _followers(module, node, walk.shared)
+    following = _followers(module, node, walk.shared)
     window = Window()
     if isinstance(layer, nn.Conv2d):
         padding, in_shape = _padding(layer, in_shape)
         window = Window(pair(layer.kernel_size), pair(layer.stride), padding, pair(layer.dilation))
     return CompressibleLayer(
         name=path,
-        kind="conv" if isinstance(layer, nn.Conv2d) else "fc",
+        kind=LayerKind.CONV if isinstance(layer, nn.Conv2d) else LayerKind.FC,
         node=node.name,
         weight_shape=tuple(layer.weight.shape),
         groups=getattr(layer, "groups", 1),
@@ -153,12 +174,12 @@ def _compressible(
         window=window,
         in_shape=in_shape,
         out_shape=out_shape,
-        bn=bn,
-        relu=relu,
+        bn=following.bn,
+        relu=following.relu,
         nonnegative_input=walk.flows[source].nonnegative,
         in_units=span.in_units,
         out_units=span.out_units,
-        group=group_of.get(path),
+        group=group,
     )
 
 
@@ -168,28 +189,35 @@ def _padding(layer: nn.Conv2d, in_shape: tuple[int, int, int]) -> tuple[tuple[in
         return pair(layer.padding), in_shape
     if layer.padding == "valid":
         return (0, 0), in_shape
-    totals = [layer.dilation[axis] * (layer.kernel_size[axis] - 1) for axis in (0, 1)]
+    down, across = same_padding(pair(layer.kernel_size), pair(layer.dilation))
     channels, height, width = in_shape
-    return (totals[0] // 2, totals[1] // 2), (channels, height + totals[0] % 2, width + totals[1] % 2)
+    return (down // 2, across // 2), (channels, height + down % 2, width + across % 2)
 
 
-def _followers(module: fx.GraphModule, node: fx.Node, shared: set[str]) -> tuple[str | None, bool]:
-    """Return the BatchNorm that alone reads a layer's output, and whether a ReLU alone comes after."""
-    bn, current = None, node
-    following = _only_user(current)
-    if following is not None and following.op == "call_module":
-        target = module.get_submodule(str(following.target))
-        if isinstance(target, ops.BATCH_NORMS) and following.target not in shared:
-            bn, current = str(following.target), following
-            following = _only_user(current)
+class _Followers(NamedTuple):
+    """The BatchNorm that alone reads a layer's output, and whether a ReLU alone comes after."""
+
+    bn: str | None
+    relu: bool
+
+
+def _followers(module: fx.GraphModule, node: fx.Node, shared: set[str]) -> _Followers:
+    bn = None
+    following = _only_user(node)
+    if following is not None and _kind(following, module) is Kind.BATCH_NORM and following.target not in shared:
+        bn = str(following.target)
+        following = _only_user(following)
     if following is None:
-        return bn, False
-    if following.op == "call_module":
-        target = module.get_submodule(str(following.target))
-        return bn, type(target) in ops.RECTIFIERS or ops.clamps_to_nonnegative(target)
-    return bn, following.target in (F.relu, F.relu6, torch.relu, torch.relu_, "relu", "relu_")
+        return _Followers(bn, False)
+    clamps = following.op == "call_module" and clamps_to_nonnegative(module.get_submodule(str(following.target)))
+    return _Followers(bn, clamps or _kind(following, module) is Kind.RECTIFIER)
+
+
+def _kind(node: fx.Node, module: nn.Module) -> Kind | None:
+    operation = operation_of(node, module)
+    return None if operation is None else operation.kind
 
 
 def _only_user(node: fx.Node) -> fx.Node | None:
-    users = [user for user in node.users if not ops.is_shape_query(user)]
+    users = [user for user in node.users if not is_shape_query(user)]
     return users[0] if len(users) == 1 else None

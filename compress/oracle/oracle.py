@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor, nn
 
+from compress.evaluation.answers import Answers, Screen, compared
 from compress.evaluation.calibration import Calibration
-from compress.evaluation.evaluator import Answers, Evaluator, Screen, compared
+from compress.evaluation.evaluator import Evaluator, EvaluatorSpec
 from compress.evaluation.masks import Compression
-from compress.images.dataset import Dataset, Split
+from compress.images.dataset import Dataset, LabelledImages
+from compress.images.split import Split
 from compress.network.graph import NetworkGraph
 from compress.oracle.cost_model import EnergyModel, NetworkCost
 from compress.oracle.measurement import Observation
@@ -60,7 +62,7 @@ class Oracle:
         self,
         evaluator: Evaluator,
         energy_model: EnergyModel,
-        others: Mapping[str, tuple[Tensor, Tensor]] | None = None,
+        others: Mapping[Split, tuple[Tensor, Tensor]] | None = None,
     ) -> None:
         self.evaluator = evaluator
         self.energy_model = energy_model
@@ -68,20 +70,20 @@ class Oracle:
         self.evaluations = 0
         self._others = dict(others or {})
         self._episode = [DENSE_8BIT] * len(self.graph.layers)
-        self._baselines: dict[str, Observation] = {}
-        self._dense_logits: dict[str, Tensor] = {}
+        self._baselines: dict[Split, Observation] = {}
+        self._dense_logits: dict[Split, Tensor] = {}
         self.layers: tuple[LayerFeatures, ...] = tuple(_features(evaluator, energy_model))
 
     @property
     def baseline(self) -> Observation:
         """The dense network at 8 bits on the validation split."""
-        return self.baseline_on("validation")
+        return self.baseline_on(Split.VALIDATION)
 
-    def baseline_on(self, split: str) -> Observation:
+    def baseline_on(self, split: Split) -> Observation:
         """Return the dense network at 8 bits on a split; not counted as an evaluation."""
         if split not in self._baselines:
             self.evaluator.reset()
-            if split != "validation":
+            if split != Split.VALIDATION:
                 self._dense_logits[split] = self.evaluator.logits(self._others[split][0])
             self._baselines[split] = self._measured(self._answers(split))
         return self._baselines[split]
@@ -92,20 +94,20 @@ class Oracle:
 
     def step(self, layer_index: int, policy: LayerPolicy) -> Observation:
         """Compress one more layer and measure the network as it stands, the untouched layers dense at 8 bits."""
-        self.baseline_on("validation")  # before, because measuring it resets the evaluator
+        self.baseline_on(Split.VALIDATION)  # before, because measuring it resets the evaluator
         self._episode[layer_index] = policy
         self.evaluator.set_policies(self._episode)
-        return self._measure("validation")
+        return self._measure(Split.VALIDATION)
 
-    def evaluate(self, policy: Policy, split: str = "validation") -> Observation:
+    def evaluate(self, policy: Policy, split: Split = Split.VALIDATION) -> Observation:
         """Measure a whole policy on a split; an episode in progress is not disturbed.
 
         `validation` is what the search looks at, `wider` what it checks promising policies on, `unseen` the validation
         images that it leaves for the end, `test` the test set. A check counts as `WIDER` evaluations.
         Raises InputError for a layer the network does not have or a split that is not there.
         """
-        if split != "validation" and split not in self._others:
-            raise InputError(f"this oracle has no {split} split; use {' or '.join(['validation', *self._others])}")
+        if split != Split.VALIDATION and split not in self._others:
+            raise InputError(f"this oracle has no {split} split; use {' or '.join([Split.VALIDATION, *self._others])}")
         policy.check_names(layer.name for layer in self.graph.layers)
         self.baseline_on(split)  # before, because measuring it resets the evaluator
         self.evaluator.set_policies([policy.layer(layer.name) for layer in self.graph.layers])
@@ -134,9 +136,9 @@ class Oracle:
         policy.check_names(layer.name for layer in self.graph.layers)
         return self.evaluator.compressor.derive([policy.layer(layer.name) for layer in self.graph.layers])
 
-    def _measure(self, split: str) -> Observation:
+    def _measure(self, split: Split) -> Observation:
         answers = self._answers(split)
-        self.evaluations += WIDER if split == "wider" else 1
+        self.evaluations += WIDER if split == Split.WIDER else 1
         return self._measured(answers)
 
     def _measured(self, answers: Answers) -> Observation:
@@ -152,15 +154,15 @@ class Oracle:
             macs=cost.macs,
         )
 
-    def _answers(self, split: str) -> Answers:
-        if split == "validation":
+    def _answers(self, split: Split) -> Answers:
+        if split == Split.VALIDATION:
             return self.evaluator.answers()
         images, labels = self._others[split]
         return compared(self.evaluator.logits(images), labels, self._dense_logits[split])
 
-    def images_of(self, split: str) -> int:
+    def images_of(self, split: Split) -> int:
         """Return how many images a split has, 0 where it is not there."""
-        if split == "validation":
+        if split == Split.VALIDATION:
             return len(self.evaluator.labels)
         return len(self._others[split][1]) if split in self._others else 0
 
@@ -181,27 +183,20 @@ def build_oracle(
     """
     validation, wider, unseen = _divided(dataset.validation, spec.seed, images)
     calibration = Calibration(
-        graph, model, dataset.calibration,
+        graph, model, dataset.calibration, dataset.calibration_labels,
         seed=spec.seed, scales=spec.activation_scales, clipping=spec.activation_clipping,
     )  # fmt: skip
-    evaluator = Evaluator(
-        graph,
-        model,
-        validation.images,
-        validation.labels,
-        calibration,
-        seed=spec.seed,
-        arithmetic=spec.arithmetic,
-        device=spec.device,
-        screen=screen,
-    )
+    computing = EvaluatorSpec(seed=spec.seed, arithmetic=spec.arithmetic, device=spec.device, screen=screen)
+    evaluator = Evaluator(graph, model, validation.images, validation.labels, calibration, spec=computing)
     energy_model = EnergyModel(graph, spec.pricer(), spec.energy)
-    splits = {"test": dataset.test, "wider": wider, "unseen": unseen}
+    splits = {Split.TEST: dataset.test, Split.WIDER: wider, Split.UNSEEN: unseen}
     others = {name: (split.images, split.labels) for name, split in splits.items() if len(split)}
     return Oracle(evaluator, energy_model, others)
 
 
-def _divided(validation: Split, seed: int, images: int | None) -> tuple[Split, Split, Split]:
+def _divided(
+    validation: LabelledImages, seed: int, images: int | None
+) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
     """Return the validation images that the search looks at, those that it checks on, and those that confirm its
     choice; at most half of what the first leave is for checks.
 

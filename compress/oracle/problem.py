@@ -9,15 +9,16 @@ from typing import Any
 
 from torch import nn
 
+from compress.evaluation.answers import Screen
 from compress.evaluation.calibration import Calibration
-from compress.evaluation.evaluator import Screen
 from compress.images.dataset import Dataset, load_data
 from compress.models import load_model, normalization_of
+from compress.models.accuracy import network_accuracy_pct
 from compress.models.load import prepared
 from compress.network.graph import NetworkGraph
 from compress.network.trace import trace
 from compress.oracle.oracle import Oracle, build_oracle, prove_arithmetic
-from compress.oracle.savings import float_accuracy_pct
+from compress.oracle.savings import BATCH
 from compress.oracle.spec import MeasurementSpec
 from compress.quantization.arithmetic import Proof, computing_device, resolved_arithmetic
 
@@ -45,8 +46,7 @@ class Problem:
     @cached_property
     def float_accuracy_pct(self) -> float:
         """Top-1 accuracy of the network as given on the validation images, which a search may look at."""
-        images, labels = self.dataset.validation
-        return float_accuracy_pct(self.network, images, labels)
+        return network_accuracy_pct(self.network, self.dataset.validation, BATCH)
 
     @property
     def layers(self) -> list[str]:
@@ -86,6 +86,7 @@ class Problem:
             self.graph,
             self.network,
             self.dataset.calibration,
+            self.dataset.calibration_labels,
             seed=spec.seed,
             scales=spec.activation_scales,
             clipping=spec.activation_clipping,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor, nn
+from torch import nn
 
+from compress.images.dataset import LabelledImages
+from compress.images.split import Split
+from compress.models.accuracy import network_accuracy_pct
 from compress.oracle.cost_model import EnergyModel
 from compress.oracle.measurement import Measurement
 from compress.oracle.oracle import Oracle, float_size_bytes
@@ -83,15 +85,15 @@ class Evaluation(Document):
 
 
 def measure_savings(
-    oracle: Oracle, model: nn.Module, policy: Policy, spec: MeasurementSpec, test: tuple[Tensor, Tensor]
+    oracle: Oracle, model: nn.Module, policy: Policy, spec: MeasurementSpec, test: LabelledImages
 ) -> Evaluation:
     """Measure a policy on the test set.
 
     The float network has the baseline's energy and latency: a tile without float units runs its shapes at 8 bits.
     """
-    baseline = oracle.baseline_on("test").figures
-    compressed = oracle.evaluate(policy, split="test").figures
-    as_given = {"accuracy_pct": float_accuracy_pct(model, *test), "size_bytes": float_size_bytes(model)}
+    baseline = oracle.baseline_on(Split.TEST).figures
+    compressed = oracle.evaluate(policy, split=Split.TEST).figures
+    as_given = {"accuracy_pct": network_accuracy_pct(model, test, BATCH), "size_bytes": float_size_bytes(model)}
     return Evaluation(
         original=baseline.model_copy(update=as_given),
         baseline=baseline,
@@ -115,15 +117,6 @@ def reductions_pct(oracle: Oracle, policy: Policy, spec: MeasurementSpec) -> dic
             before, after = energy_model.price(dense).energy_pj, energy_model.price(compression).energy_pj
             table[preset][mode.value] = saved_pct(before, after)
     return table
-
-
-def float_accuracy_pct(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Return the top-1 accuracy of the network as given, in percent."""
-    correct = 0
-    with torch.inference_mode():
-        for part, truth in zip(torch.split(images, BATCH), torch.split(labels, BATCH), strict=True):
-            correct += int(torch.count_nonzero(model(part).argmax(dim=1) == truth))
-    return 100.0 * correct / len(labels)
 
 
 def _layers(oracle: Oracle, policy: Policy) -> tuple[LayerSaving, ...]:

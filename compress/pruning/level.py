@@ -5,14 +5,14 @@ Source: Han et al., "Learning both weights and connections", NeurIPS 2015; Balas
 
 from __future__ import annotations
 
-from compress.pruning.pruner import Granularity, PruningContext, PruningResult, from_weight_mask, keep_largest
+from compress.pruning.pruner import Granularity, Pruner, PruningContext, PruningResult, from_weight_mask, keep_largest
 
 
-class LevelPruner:
+class LevelPruner(Pruner):
     """Remove the int(S n) weights of least magnitude, chosen by rank and not by threshold, so that ties stay exact."""
 
     name = "level"
-    granularity = Granularity.FINE
+    removes = Granularity.WEIGHTS
 
     def prune(self, context: PruningContext) -> PruningResult:
         """Return what is left of the layer."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import metadata
+from typing import Any
 
 from compress.plugins import import_named
-from compress.pruning import PRUNERS, register
+from compress.pruning.registry import PRUNERS, register
 from hwsim.errors import InputError, unknown_name
 from hwsim.files.spec import is_code
 
@@ -31,9 +32,18 @@ def _used(name: str) -> str:
     if name in PRUNERS:
         return name
     if is_code(name):
-        return register(import_named(name, "--pruners", "MODULE:CLASS"), f"--pruners '{name}'")
+        return _registered(import_named(name, "--pruners", "MODULE:CLASS"), f"--pruners '{name}'")
     for point in metadata.entry_points(group=ENTRY_POINTS):
         if point.name == name:
             source = f"the entry point {ENTRY_POINTS} '{name}'"
-            return register(import_named(point.value, source, "MODULE:CLASS"), source)
+            return _registered(import_named(point.value, source, "MODULE:CLASS"), source)
     raise InputError(f"--pruners: {unknown_name('pruner', name, known_pruners())}; or write MODULE:CLASS")
+
+
+def _registered(found: Any, source: str) -> str:
+    """Register a class and return the name that policies know it by."""
+    try:
+        register(found)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
+    return next(name for name, pruner in PRUNERS.items() if type(pruner) is found)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from compress.pruning.pruner import (
     Granularity,
+    Pruner,
     PruningContext,
     PruningResult,
     from_channel_mask,
@@ -20,7 +21,7 @@ from compress.pruning.pruner import (
 
 
 @dataclass(frozen=True)
-class RankedPruner:
+class RankedPruner(Pruner):
     """Remove floor(S n) filters (outputs) or channels (inputs) of least mean |w|^order, order 1 or 2.
 
     n counts units: tied filters or channels (equal places of a grouped layer's groups) are ranked by their mean and
@@ -29,14 +30,14 @@ class RankedPruner:
 
     name: str
     order: int
-    granularity: Granularity = Granularity.FILTER
+    removes: Granularity = Granularity.FILTERS
 
     def prune(self, context: PruningContext) -> PruningResult:
         """Return what is left of the layer."""
-        if self.granularity is Granularity.CHANNEL:
+        if self.removes is Granularity.CHANNELS:
             return from_channel_mask(context, rank_channels(context, self.order))
         scores = _power(context.weight, self.order).flatten(1).mean(dim=1)
-        return from_filter_mask(context, keep_strongest_units(scores, *context.filter_units(), context.sparsity))
+        return from_filter_mask(context, keep_strongest_units(scores, context.filter_units(), context.sparsity))
 
 
 def _power(weight: Tensor, order: int) -> Tensor:
@@ -49,4 +50,4 @@ def rank_channels(context: PruningContext, order: int) -> Tensor:
     groups, filters = context.groups, context.weight.shape[0] // context.groups
     power = _power(context.weight, order).reshape(groups, filters, context.weight.shape[1], -1)
     scores = power.mean(dim=(1, 3)).flatten()
-    return keep_strongest_units(scores, *context.channel_units(), context.sparsity)
+    return keep_strongest_units(scores, context.channel_units(), context.sparsity)

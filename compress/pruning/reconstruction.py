@@ -12,6 +12,7 @@ from torch import Tensor
 from compress.pruning.pruner import (
     FeatureMapSamples,
     Granularity,
+    Pruner,
     PruningContext,
     PruningResult,
     channel_weight_mask,
@@ -24,7 +25,7 @@ RIDGE = 1e-3
 """Ridge penalty relative to the mean squared length of a patch: what keeps a refit from a few samples stable."""
 
 
-class ReconstructionPruner:
+class ReconstructionPruner(Pruner):
     """Keep the (1 - S) strongest input channels and refit their weights by ridge least squares.
 
     The refit minimises |Y - X (W + D)|^2 + ridge |D|^2 over the change D: with little data it falls back to the
@@ -32,7 +33,8 @@ class ReconstructionPruner:
     """
 
     name = "fm_reconstruction"
-    granularity = Granularity.CHANNEL
+    removes = Granularity.CHANNELS
+    needs_calibration = True
 
     def __init__(self, ridge: float = RIDGE) -> None:
         self.ridge = ridge

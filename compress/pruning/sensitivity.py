@@ -10,17 +10,17 @@ import math
 import torch
 from scipy.special import erfinv
 
-from compress.pruning.pruner import Granularity, PruningContext, PruningResult, from_weight_mask
+from compress.pruning.pruner import Granularity, Pruner, PruningContext, PruningResult, from_weight_mask
 
 
-class SensitivityPruner:
+class SensitivityPruner(Pruner):
     """Keep |w| > s std(W) with s = sqrt(2) erfinv(S).
 
     S is met exactly by zero-mean Gaussian weights only: real layers realise another sparsity, and that one counts.
     """
 
     name = "sensitivity"
-    granularity = Granularity.FINE
+    removes = Granularity.WEIGHTS
 
     def prune(self, context: PruningContext) -> PruningResult:
         """Return what is left of the layer; S = 0 removes nothing, S = 1 everything."""

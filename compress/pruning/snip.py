@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from compress.pruning.pruner import (
     Granularity,
+    Pruner,
     PruningContext,
     PruningResult,
     from_weight_mask,
@@ -15,11 +16,12 @@ from compress.pruning.pruner import (
 )
 
 
-class SnipPruner:
-    """Remove the int(S n) weights of least |w dL/dw|; the only criterion that needs labels."""
+class SnipPruner(Pruner):
+    """Remove the int(S n) weights of least |w dL/dw|; the only criterion here that needs labels."""
 
     name = "snip"
-    granularity = Granularity.FINE
+    removes = Granularity.WEIGHTS
+    needs_labels = True
 
     def prune(self, context: PruningContext) -> PruningResult:
         """Return what is left of the layer."""

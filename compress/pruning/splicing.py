@@ -9,13 +9,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from compress.pruning.pruner import Granularity, PruningContext, PruningResult, from_weight_mask, keep_largest
+from compress.pruning.pruner import Granularity, Pruner, PruningContext, PruningResult, from_weight_mask, keep_largest
 
 LOWER, UPPER = 0.9, 1.1
 """The thresholds around m + d s, m = mean |w|, d = std |w|: a = 0.9 (m + d s), b = 1.1 (m + d s)."""
 
 
-class SplicingPruner:
+class SplicingPruner(Pruner):
     """Cut what lies below a, keep what lies above b, and decide the band between by the filter a weight belongs to.
 
     s is solved so that a fraction S of the weights lies below a. Of the weights in (a, b] those are spliced back that
@@ -24,7 +24,7 @@ class SplicingPruner:
     """
 
     name = "splicing"
-    granularity = Granularity.FINE
+    removes = Granularity.WEIGHTS
 
     def prune(self, context: PruningContext) -> PruningResult:
         """Return what is left of the layer; S = 0 removes nothing, S = 1 everything."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from scipy.special import lambertw
@@ -38,6 +39,13 @@ def laplace_clip(bits: int, one_sided: bool = False) -> float:
     return float(lambertw(3.0 * 4.0 ** (bits + 1 if one_sided else bits)).real)
 
 
+class Range(NamedTuple):
+    """The ends of what codes span, scalars or one a channel."""
+
+    low: Tensor
+    high: Tensor
+
+
 @dataclass(frozen=True)
 class ActivationStatistics:
     """What calibration saw of one activation: mean, b = mean |x - mean|, smallest and largest value.
@@ -53,10 +61,10 @@ class ActivationStatistics:
     maximum: Tensor
     histogram: Tensor | None = None
     clipping: Clipping | None = None
-    _least_error: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _least_error: dict[int, Range] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def least_error_range(self, bits: int) -> tuple[Tensor, Tensor]:
-        """Return the (low, high) of least squared error on the histogram; searched for once for each precision."""
+    def least_error_range(self, bits: int) -> Range:
+        """Return the range of least squared error on the histogram; searched for once for each precision."""
         if bits not in self._least_error:
             self._least_error[bits] = _least_error_range(self, bits)
         return self._least_error[bits]
@@ -155,7 +163,7 @@ def activation_affine(statistics: ActivationStatistics, bits: int, clipping: Cli
     return affine(low, high, bits)
 
 
-def _least_error_range(statistics: ActivationStatistics, bits: int) -> tuple[Tensor, Tensor]:
+def _least_error_range(statistics: ActivationStatistics, bits: int) -> Range:
     """Return the range of least squared error on the histogram, float32 scalars or [C].
 
     One end after the other is drawn in from what was seen, the lower one where it is below zero.
@@ -177,7 +185,7 @@ def _least_error_range(statistics: ActivationStatistics, bits: int) -> tuple[Ten
             better = error < best
             best, chosen = torch.where(better, error, best), torch.where(better, ends[end], chosen)
         ends[end] = chosen
-    return ends[0].float().reshape(seen[0].shape), ends[1].float().reshape(seen[1].shape)
+    return Range(ends[0].float().reshape(seen[0].shape), ends[1].float().reshape(seen[1].shape))
 
 
 def weight_affine(weight: Tensor, bits: int, clipping: Clipping = Clipping.MINMAX) -> Affine:
@@ -209,16 +217,3 @@ def fold_input_scales(weight: Tensor, scale: Tensor, groups: int) -> Tensor:
         return weight
     rows = scale.reshape(groups, -1).repeat_interleave(weight.shape[0] // groups, dim=0)
     return weight * rows.reshape(*rows.shape, *(1,) * (weight.dim() - 2))
-
-
-def correct_bias(quantized: Tensor, weight: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Shift each output channel of a quantized weight so that its mean is that of the weight it stands for.
-
-    `mask`: bool as the weight, True where a weight is kept; pruned weights stay exactly zero and out of the means.
-    The shifted numbers no longer are whole multiples of the scale: for studies in float, not for an integer MAC.
-    Source: Banner et al., NeurIPS 2019, section 5 (bias correction).
-    """
-    kept = torch.ones_like(weight) if mask is None else mask.to(weight.dtype)
-    rows = kept.flatten(1).sum(dim=1).clamp(min=1)
-    error = ((weight - quantized) * kept).flatten(1).sum(dim=1) / rows
-    return quantized + error.reshape((-1,) + (1,) * (weight.dim() - 1)) * kept

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from compress.kernels.codes import encode_pixels, finish_pixels, window_sums
+from compress.network.window import POINT, Window
 from compress.quantization.affine import Affine
 
 EXACT_FLOAT32 = 2**24
@@ -30,30 +31,21 @@ PRODUCT_INPUTS = 256
 
 
 @dataclass(frozen=True)
-class Window:
-    """How a convolution slides: (vertical, horizontal) stride, padding and dilation, and its groups."""
-
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] = (0, 0)
-    dilation: tuple[int, int] = (1, 1)
-    groups: int = 1
-
-
-@dataclass(frozen=True)
 class IntegerLayer:
     """A convolution or fully connected layer whose weights and inputs are codes.
 
     `weight_levels`: float32[M, C/groups, R, S] (or [M, C]) of whole numbers code - zero_point, pruned ones 0;
     `ifmap`: the input's mapping, for the tensor or (its scales within the weights) for each channel; `gain`,
-    `bias`: float32[M], from a sum to the ofmap:
-    y = sum * gain + bias, gain = weight scale * input scale (* batch normalisation).
+    `bias`: float32[M], from a sum to the ofmap: y = sum * gain + bias; `window`: how it slides, the kernel being the
+    weight's. gain = weight scale * input scale (* batch normalisation).
     """
 
     weight_levels: Tensor
     ifmap: Affine
     gain: Tensor
     bias: Tensor
-    window: Window = Window()
+    window: Window = POINT
+    groups: int = 1
 
     @property
     def is_convolution(self) -> bool:
@@ -76,7 +68,7 @@ class IntegerLayer:
         if not self.is_convolution:
             return F.linear(ifmap_levels, weight)
         window = self.window
-        return F.conv2d(ifmap_levels, weight, None, window.stride, window.padding, window.dilation, window.groups)
+        return F.conv2d(ifmap_levels, weight, None, window.stride, window.padding, window.dilation, self.groups)
 
     def forward_float(self, ifmap: Tensor) -> Tensor:
         """Return the ofmap float32[N, M, E, F], the sums in float32 arithmetic."""
@@ -96,11 +88,11 @@ class IntegerLayer:
         (down, across), images = window.stride, len(planes)
         rows = (planes.shape[2] - window.dilation[0] * (height - 1) - 1) // down + 1
         columns = (planes.shape[3] - window.dilation[1] * (width - 1) - 1) // across + 1
-        filters = weight.reshape(window.groups, outputs // window.groups, channels, height, width)
-        inputs = planes.reshape(images, window.groups, channels, *planes.shape[2:])
+        filters = weight.reshape(self.groups, outputs // self.groups, channels, height, width)
+        inputs = planes.reshape(images, self.groups, channels, *planes.shape[2:])
         at_once = max(channels, 1) if self.exact_in_float32 else PRODUCT_INPUTS
         precision = torch.float32 if self.exact_in_float32 else torch.float64
-        shape = (images, window.groups, outputs // window.groups, rows * columns)
+        shape = (images, self.groups, outputs // self.groups, rows * columns)
         total = torch.zeros(shape, dtype=precision, device=planes.device)
         for row, column in product(range(height), range(width)):
             top, left = row * window.dilation[0], column * window.dilation[1]
@@ -126,7 +118,7 @@ class IntegerLayer:
         """Return the layer with its tensors on a device."""
         ifmap = replace(self.ifmap, scale=self.ifmap.scale.to(device), zero_point=self.ifmap.zero_point.to(device))
         placed = IntegerLayer(
-            self.weight_levels.to(device), ifmap, self.gain.to(device), self.bias.to(device), self.window
+            self.weight_levels.to(device), ifmap, self.gain.to(device), self.bias.to(device), self.window, self.groups
         )
         placed.__dict__["exact_in_float32"] = self.exact_in_float32  # known here: the device need not be asked
         return placed
@@ -139,14 +131,14 @@ class IntegerLayer:
 
     def forward_int8(self, ifmap: Tensor) -> Tensor:
         """Return the ofmap float32[N, M, E, F] from int8 multipliers and int32 sums, channels last."""
-        if not self.is_convolution or self.window.groups > 1 or self.ifmap.scale.dim() or not ifmap.numel():
+        if not self.is_convolution or self.groups > 1 or self.ifmap.scale.dim() or not ifmap.numel():
             return self.forward_float(ifmap)  # few MACs, or zero points of each channel: no kernel to gain from
         packed = self._packed
         codes, pixel_sums = encode(ifmap, self.ifmap)
         window = self.window
         sums: Tensor = torch.ops.onednn.qconv2d_pointwise(
             codes, 1.0, packed.zero_point, packed.weight, packed.ones, packed.no_zero_points,
-            None, window.stride, window.padding, window.dilation, window.groups,
+            None, window.stride, window.padding, window.dilation, self.groups,
             1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
         if packed.shift is None:
@@ -194,7 +186,7 @@ def _pack(layer: IntegerLayer) -> _Int8Weights:
     window, zero_point = layer.window, int(layer.ifmap.zero_point)
     no_zero_points, ones = torch.zeros(levels.shape[0], dtype=torch.int64), torch.ones(levels.shape[0])
     packed = torch.ops.onednn.qconv_prepack(
-        weight, ones, 1.0, zero_point, window.stride, window.padding, window.dilation, window.groups,
+        weight, ones, 1.0, zero_point, window.stride, window.padding, window.dilation, layer.groups,
         None,
     )  # fmt: skip
     return _Int8Weights(packed, zero_point, no_zero_points, ones, shift if bool(shift.any()) else None)

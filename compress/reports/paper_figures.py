@@ -91,7 +91,7 @@ def plot_policy(run: SearchResult) -> Figure:
 def _granularity(name: str) -> str:
     if name == "none":
         return "none"
-    return "fine" if pruner(name).granularity is Granularity.FINE else "coarse"
+    return "fine" if pruner(name).removes is Granularity.WEIGHTS else "coarse"
 
 
 def iterations_csv(runs: Sequence[SearchResult]) -> str:

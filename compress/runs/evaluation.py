@@ -19,8 +19,7 @@ def evaluate(policy: Policy, problem: Problem, spec: MeasurementSpec | None = No
     chosen = measurement_of(policy, problem, spec, settings)
     policy.check_names(problem.layers)
     oracle = problem.oracle(chosen)
-    test = problem.dataset.test
-    return measure_savings(oracle, problem.network, policy, chosen, (test.images, test.labels))
+    return measure_savings(oracle, problem.network, policy, chosen, problem.dataset.test)
 
 
 def measurement_of(

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from compress.export.compressed_module import compressed_module
 from compress.export.files import ExportReport, check_exportable, deploy_policy, files_beside, write_export
 from compress.oracle.problem import Problem
 from compress.oracle.spec import MeasurementSpec
@@ -51,9 +52,9 @@ def compressed(
 ) -> nn.Module:
     """Return the network that a policy leaves as a module again: channels really gone, the rest in integers."""
     chosen = measurement_of(policy, problem, spec, settings)
-    return deploy_policy(
+    return compressed_module(
         problem.graph, problem.network, problem.calibration(chosen), policy, seed=chosen.seed, multiple=round_to
-    ).module
+    )
 
 
 def check_path(path: Path) -> Path:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import safetensors.torch
 from torch import Tensor
 
+from compress.images.split import Split
 from compress.methods.baselines.weight_training import frozen_with
 from compress.policy import Policy
 from compress.reports.html_report import write_report
@@ -56,7 +57,7 @@ def finish(plan: Plan, folder: Path, task: SearchTask, loop: SearchLoop, display
     chosen = policy_of(problem.names, selection.candidate.choices)
     weights = _trained_weights(loop.phases[0].method, selection.candidate)
     judge = task.oracle if weights is None else task.oracle_of(frozen_with(task.model, weights))
-    baseline, measured = task.oracle.baseline_on("test").figures, judge.evaluate(chosen, split="test").figures
+    baseline, measured = task.oracle.baseline_on(Split.TEST).figures, judge.evaluate(chosen, split=Split.TEST).figures
     policy = final_policy(spec, judge.completed(chosen), None if weights is None else WEIGHTS_FILE)
     episodes = sum(row["phase"] == loop.phases[0].method.name for row in loop.progress.rows)
     result = Result(
@@ -102,15 +103,15 @@ def finish(plan: Plan, folder: Path, task: SearchTask, loop: SearchLoop, display
 def _confirmation(plan: Plan, task: SearchTask, display: SearchDisplay) -> Confirmation | None:
     """Return what measures on the validation images that the search did not look at; None where it looked at all, and
     for methods that keep the weights of few policies only."""
-    images = task.oracle.images_of("unseen")
+    images = task.oracle.images_of(Split.UNSEEN)
     if not images or plan.entry.trains_weights:
         return None
     display.say(f"confirming the best policies on {images} validation images that the search did not look at")
-    baseline = task.oracle.baseline_on("unseen")
+    baseline = task.oracle.baseline_on(Split.UNSEEN)
 
     def loss_pct(candidate: Candidate) -> float:
         policy = policy_of(task.problem.names, candidate.choices)
-        return task.oracle.evaluate(policy, split="unseen").lost_pct(baseline)
+        return task.oracle.evaluate(policy, split=Split.UNSEEN).lost_pct(baseline)
 
     # one standard error: these images hardly flatter a policy, since only the last few looks choose on them
     return Confirmation(loss_pct, AccuracyBudget(task.spec.max_loss, images, 1.0))
@@ -120,10 +121,10 @@ def _validation(task: SearchTask, selection: Selection, loop: SearchLoop) -> Val
     method_best = loop.progress.phase_best[0]
     return ValidationFigures(
         **dict(CandidateFigures.of(selection.candidate)),
-        images=task.oracle.images_of("validation"),
-        wider_images=task.oracle.images_of("wider"),
+        images=task.oracle.images_of(Split.VALIDATION),
+        wider_images=task.oracle.images_of(Split.WIDER),
         baseline_accuracy_pct=task.oracle.baseline.accuracy_pct,
-        confirming_images=task.oracle.images_of("unseen"),
+        confirming_images=task.oracle.images_of(Split.UNSEEN),
         confirmed_loss_pct=selection.confirmed_loss_pct,
         before_refinement=None if method_best is None else CandidateFigures.of(method_best),
     )

@@ -12,8 +12,9 @@ from torch import nn
 
 from compress.images.dataset import Dataset, load_data
 from compress.models import build_model, model_entry, normalization_of
+from compress.models.accuracy import network_accuracy_pct
 from compress.models.state_files import write_weights
-from compress.models.training import EpochReport, Trainer, TrainingSpec, accuracy_pct, train_to_end
+from compress.models.training import EpochReport, Trainer, TrainingSpec, train_to_end
 from compress.quantization.arithmetic import computing_device
 from compress.vocabulary import Device
 from hwsim.errors import InputError, RunError
@@ -70,7 +71,7 @@ def train(
         train_to_end(trainer, checkpoint, on_epoch)
     except KeyboardInterrupt:
         raise RunError(f"interrupted after epoch {trainer.epoch}; continue with --resume") from None
-    reached = accuracy_pct(trainer.model, images.test, device=used.type)
+    reached = network_accuracy_pct(trainer.model, images.test, device=used.type)
     write_weights(target, trainer.model.state_dict(), {"model": name, "data": images.name.partition(":")[0]})
     checkpoint.unlink(missing_ok=True)
     return TrainedWeights(target, trainer.model, reached, len(images.test))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from compress.images.split import Split
 from compress.oracle.measurement import Observation, Priced, metric_value
 from compress.policy import LayerPolicy, Policy
 from compress.search.actions import ActionSpec, policy_of
@@ -78,7 +79,7 @@ class SearchOracle(Protocol):
     def baseline(self) -> Observation:
         """The dense network at 8 bits on the validation split."""
 
-    def baseline_on(self, split: str) -> Observation:
+    def baseline_on(self, split: Split) -> Observation:
         """The dense network at 8 bits on a split."""
 
     def reset(self) -> None:
@@ -87,7 +88,7 @@ class SearchOracle(Protocol):
     def step(self, layer_index: int, policy: LayerPolicy) -> Observation:
         """Compress one more layer and measure the network as it stands."""
 
-    def evaluate(self, policy: Policy, split: str = "validation") -> Observation:
+    def evaluate(self, policy: Policy, split: Split = Split.VALIDATION) -> Observation:
         """Measure the network under a policy; the wider split counts for more evaluations."""
 
     def price(self, policy: Policy) -> Priced:
@@ -216,14 +217,14 @@ class SearchProblem:
     def check(self, candidate: Candidate, episode: int) -> Candidate:
         """Measure a candidate on the wider sample too and return it with accuracy and distortion over both."""
         start = time.perf_counter()
-        measured = self.oracle.evaluate(policy_of(self.names, candidate.choices), split="wider")
+        measured = self.oracle.evaluate(policy_of(self.names, candidate.choices), split=Split.WIDER)
         self.measuring_s += time.perf_counter() - start
         share = self.wider / (1.0 + self.wider)
 
         def over_both(sampled: float, checked: float) -> float:
             return float(sampled + share * (checked - sampled))
 
-        loss_pct = over_both(candidate.loss_pct, measured.lost_pct(self.oracle.baseline_on("wider")))
+        loss_pct = over_both(candidate.loss_pct, measured.lost_pct(self.oracle.baseline_on(Split.WIDER)))
         both = {
             "accuracy_pct": over_both(candidate.measurement.accuracy_pct, measured.accuracy_pct),
             "distortion": over_both(candidate.distortion, measured.distortion),

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from compress.evaluation.evaluator import Screen
+from compress.evaluation.answers import Screen
+from compress.images.split import Split
 from compress.policy import DENSE_8BIT, LayerPolicy
 from compress.search.actions import ActionSpec, policy_of
 from compress.search.problem import AccuracyBudget, Candidate, SearchProblem
@@ -83,12 +84,12 @@ def build_task(source: Problem, spec: SearchSpec, *, trains_weights: bool = Fals
     """
     check_spec(spec)
     oracle = _oracle(source, spec, source.network)
-    images = oracle.images_of("validation")
+    images = oracle.images_of(Split.VALIDATION)
     budget = AccuracyBudget(spec.max_loss, images)
-    if not trains_weights and oracle.images_of("unseen"):
+    if not trains_weights and oracle.images_of(Split.UNSEEN):
         # the choice is confirmed on other images, so that the search itself need not be as careful
-        budget = AccuracyBudget(spec.max_loss, images + oracle.images_of("wider"), 1.0)
-    wider = oracle.images_of("wider") / images
+        budget = AccuracyBudget(spec.max_loss, images + oracle.images_of(Split.WIDER), 1.0)
+    wider = oracle.images_of(Split.WIDER) / images
     reward = load_reward(spec.reward, spec.max_loss)
     return SearchTask(SearchProblem(oracle, reward, budget, _actions(spec), spec.metric, wider), source, oracle, spec)
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from compress.evaluation.calibration import Calibration
-from compress.evaluation.evaluator import Evaluator
+from compress.evaluation.evaluator import Evaluator, EvaluatorSpec
 from compress.evaluation.masks import Compressor
 from compress.images.dataset import load_data
 from compress.models import build_model, load_model, normalization_of
@@ -65,7 +65,7 @@ def test_a_resnet18_episode_is_four_times_faster_at_equal_accuracy(
     graph = trace(model, data.example)
     images, labels = data.validation.images[:IMAGES], data.validation.labels[:IMAGES]
     calibration = Calibration(graph, model, data.calibration)
-    evaluator = Evaluator(graph, model, images, labels, calibration, batch=BATCH)
+    evaluator = Evaluator(graph, model, images, labels, calibration, spec=EvaluatorSpec(batch=BATCH))
     policies = episode(20, seed=3)
     calibration.samples  # noqa: B018 - collected once a run, like the ranges, not once an episode
     evaluator.accuracy_pct()

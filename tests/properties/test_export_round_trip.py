@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compress.evaluation.calibration import Calibration
-from compress.evaluation.evaluator import Evaluator
+from compress.evaluation.evaluator import Evaluator, EvaluatorSpec
 from compress.export.deployment import DeployedNetwork, FakeQuantize
 from compress.export.files import deploy_policy
 from compress.export.onnx.model import onnx_model
@@ -159,7 +159,12 @@ def test_each_deployed_layer_is_the_layer_the_evaluator_measures(name: str) -> N
         {layer.name: LayerPolicy("level", 0.3, int(rng.integers(2, 9))) for layer in graph.layers if rng.random() < 0.9}
     )
     evaluator = Evaluator(
-        graph, graph.module, images, torch.zeros(len(images), dtype=torch.int64), calibration, arithmetic=FLOAT32
+        graph,
+        graph.module,
+        images,
+        torch.zeros(len(images), dtype=torch.int64),
+        calibration,
+        spec=EvaluatorSpec(arithmetic=FLOAT32),
     )
     evaluator.set_policies([policy.layer(layer.name) for layer in graph.layers])
     deployed = deploy_policy(graph, graph.module, calibration, policy).module
@@ -184,7 +189,7 @@ def test_weights_leave_with_the_levels_they_were_measured_with(name: str, seed: 
     for layer in graph.layers[1::2]:
         policy = Policy({**policy.layers, layer.name: LayerPolicy(bits=policy.layer(layer.name).bits)})
     labels = torch.zeros(len(images), dtype=torch.int64)
-    evaluator = Evaluator(graph, graph.module, images, labels, calibration, arithmetic=FLOAT32)
+    evaluator = Evaluator(graph, graph.module, images, labels, calibration, spec=EvaluatorSpec(arithmetic=FLOAT32))
     evaluator.set_policies([policy.layer(layer.name) for layer in graph.layers])
     network = deploy_policy(graph, graph.module, calibration, policy)
     for index, layer in enumerate(graph.layers):
@@ -206,7 +211,7 @@ def test_the_deployed_network_is_what_the_evaluator_measures(name: str) -> None:
     labels = torch.zeros(len(images), dtype=torch.int64)
     for seed in range(3):
         policy = draw_policy(graph, seed, 6)
-        evaluator = Evaluator(graph, graph.module, images, labels, calibration, arithmetic=FLOAT32)
+        evaluator = Evaluator(graph, graph.module, images, labels, calibration, spec=EvaluatorSpec(arithmetic=FLOAT32))
         evaluator.set_policies([policy.layer(layer.name) for layer in graph.layers])
         network = deploy_policy(graph, graph.module, calibration, policy)
         with torch.inference_mode():

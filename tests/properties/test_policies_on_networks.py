@@ -20,7 +20,7 @@ from compress.pruning import SEARCH_PRUNERS, Granularity, pruner
 from tests.reference.plain_evaluation import compressed_model, logits
 
 NETWORKS = ["resnet20-cifar", "vgg11-cifar", "mobilenet_v2-cifar", "squeezenet1_0-cifar"]
-FILTER_PRUNERS = tuple(name for name in SEARCH_PRUNERS if pruner(name).granularity is Granularity.FILTER)
+FILTER_PRUNERS = tuple(name for name in SEARCH_PRUNERS if pruner(name).removes is Granularity.FILTERS)
 
 
 @cache

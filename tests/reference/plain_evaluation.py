@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from compress.evaluation.calibration import Calibration
-from compress.evaluation.evaluator import folded_affine
+from compress.evaluation.folding import folded_affine
 from compress.evaluation.masks import Compression
 from compress.network.graph import NetworkGraph
 from compress.quantization.affine import Affine, activation_affine, weight_affine

@@ -7,12 +7,12 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
+from compress.network.window import Window
 from compress.quantization.affine import Affine
-from compress.quantization.integer_layer import Window
 
 
 def convolve_codes(
-    codes: npt.NDArray[np.int32], zero_point: int, levels: npt.NDArray[np.int64], window: Window
+    codes: npt.NDArray[np.int32], zero_point: int, levels: npt.NDArray[np.int64], window: Window, groups: int = 1
 ) -> npt.NDArray[np.int64]:
     """Sum (code - zero_point) * level over each window; what is outside the ifmap adds nothing."""
     images, _, height, width = codes.shape
@@ -21,7 +21,7 @@ def convolve_codes(
     out_width = (width + 2 * window.padding[1] - window.dilation[1] * (columns - 1) - 1) // window.stride[1] + 1
     sums = np.zeros((images, filters, out_height, out_width), dtype=np.int64)
     for image, out, e, f in product(range(images), range(filters), range(out_height), range(out_width)):
-        first = out // (filters // window.groups) * depth
+        first = out // (filters // groups) * depth
         for channel, r, s in product(range(depth), range(rows), range(columns)):
             y = e * window.stride[0] + r * window.dilation[0] - window.padding[0]
             x = f * window.stride[1] + s * window.dilation[1] - window.padding[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from onnx import helper, numpy_helper
 from torch import fx, nn
 
 from compress.export.deployment import DeployedNetwork
+from compress.network.calls import operation_of, settings
+from compress.network.operation import Operation
 from hwsim.errors import InputError
 
 
@@ -55,13 +58,21 @@ class OnnxGraph:
         """Return the module that a node calls."""
         return self.network.module.get_submodule(str(node.target))
 
+    def operation(self, node: fx.Node) -> Operation | None:
+        """Return the operation that a node calls, None for one that the table does not have."""
+        return operation_of(node, self.network.module)
 
-def argument(node: fx.Node, at: int, name: str, default: Any) -> Any:
-    """Return an argument of a call by its name or its place."""
-    return node.kwargs.get(name, node.args[at] if len(node.args) > at else default)
+    def settings(self, node: fx.Node) -> Mapping[str, Any]:
+        """Return what a call is set to, from a module's attributes or a call's arguments, by name."""
+        return settings(node, self.network.module)
+
+    def title(self, node: fx.Node) -> str:
+        """Return what a node calls, for errors."""
+        if node.op == "call_module":
+            return type(self.module(node)).__name__
+        return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
 
 
-def unwritable(node: fx.Node, what: str | None = None) -> InputError:
+def unwritable(node: fx.Node, what: str) -> InputError:
     """Return the error of a node that has no ONNX form."""
-    named = what or (node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "a call"))
-    return InputError(f"export: {named} (at '{node.name}') has no ONNX form here; replace it by plain layers")
+    return InputError(f"export: {what} (at '{node.name}') has no ONNX form here; replace it by plain layers")

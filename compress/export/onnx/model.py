@@ -6,8 +6,6 @@ of the range, and a Clip before QuantizeLinear keeps activations there. Opset 18
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import onnx
 import torch
@@ -18,8 +16,8 @@ from torch.fx.passes.shape_prop import ShapeProp
 from compress.export.deployment import DeployedNetwork, FakeQuantize
 from compress.export.onnx.graph import OnnxGraph
 from compress.export.onnx.normalization import attribute_tensor
-from compress.export.onnx.operations import write_function, write_module, write_weighted
-from compress.export.onnx.split import SPLITS, is_part, take_part, write_split
+from compress.export.onnx.operations import write_call, write_weighted
+from compress.export.onnx.split import is_part, is_split, take_part, write_split
 
 OPSET = 18
 
@@ -36,15 +34,12 @@ def onnx_model(network: DeployedNetwork, name: str = "tilejoule") -> onnx.ModelP
             graph.names[node] = graph.constant(node.name, attribute_tensor(graph, node).numpy())
         elif node.op == "output":
             result = graph.names[node.args[0]]
-        elif node.target in SPLITS:
+        elif is_split(graph, node):
             graph.parts[node] = write_split(graph, node)
         elif is_part(graph, node):
             take_part(graph, node)
         elif "tensor_meta" in node.meta and hasattr(node.meta["tensor_meta"], "shape"):
-            writer: Callable[[OnnxGraph, fx.Node], str] = (
-                _write_quantized if _is_quantized(graph, node) else write_module
-            )
-            graph.names[node] = writer(graph, node) if node.op == "call_module" else write_function(graph, node)
+            graph.names[node] = _write_quantized(graph, node) if _is_quantized(graph, node) else write_call(graph, node)
     graph.emit("Identity", [result], "logits")
     classes = graph.shape(next(node for node in graph.names if graph.names[node] == result))[1:]
     model = helper.make_model(

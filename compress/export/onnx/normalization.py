@@ -8,14 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from compress.export.onnx.graph import OnnxGraph, argument, unwritable
-from compress.network.fx_tracer import attribute_at
-
-NORMALIZATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm)
+from compress.export.onnx.graph import OnnxGraph, unwritable
+from compress.network.calls import attribute_at
 
 
-def write_normalization(graph: OnnxGraph, node: fx.Node, module: nn.Module) -> str:
-    """Write a normalisation module; raises InputError for one whose statistics ONNX cannot hold."""
+def write_normalization(graph: OnnxGraph, node: fx.Node) -> str:
+    """Write a normalisation; raises InputError for one whose statistics ONNX cannot hold."""
+    if node.op != "call_module":
+        return _functional_group_norm(graph, node)
+    module = graph.module(node)
     if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
         return _batch_norm(graph, node, module)
     if isinstance(module, nn.GroupNorm):
@@ -27,20 +28,19 @@ def write_normalization(graph: OnnxGraph, node: fx.Node, module: nn.Module) -> s
     return _instance_norm(graph, node, module)
 
 
-def write_functional_group_norm(graph: OnnxGraph, node: fx.Node) -> str:
+def _functional_group_norm(graph: OnnxGraph, node: fx.Node) -> str:
     """Write a call of group_norm whose weight and bias are parameters, or absent."""
+    told = graph.settings(node)
     given: list[Tensor | None] = []
-    for at, name in ((2, "weight"), (3, "bias")):
-        source = argument(node, at, name, None)
+    for name in ("weight", "bias"):
+        source = told.get(name)
         if source is None:
             given.append(None)
         elif isinstance(source, fx.Node) and source.op == "get_attr":
             given.append(attribute_tensor(graph, source))
         else:
-            raise unwritable(node)
-    return _group_norm(
-        graph, node, int(argument(node, 1, "num_groups", 1)), given, float(argument(node, 4, "eps", 1e-5))
-    )
+            raise unwritable(node, graph.title(node))
+    return _group_norm(graph, node, int(told.get("num_groups", 1)), given, float(told.get("eps", 1e-5)))
 
 
 def attribute_tensor(graph: OnnxGraph, node: fx.Node) -> Tensor:

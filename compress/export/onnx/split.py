@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
 
 import numpy as np
-import torch
 from torch import fx
 
-from compress.export.onnx.graph import OnnxGraph, argument, unwritable
+from compress.export.onnx.graph import OnnxGraph, unwritable
+from compress.network.operation import Kind
 
-SPLITS: set[Any] = {torch.chunk, torch.split, "chunk", "split"}
+
+def is_split(graph: OnnxGraph, node: fx.Node) -> bool:
+    """Return whether a node parts a tensor."""
+    operation = graph.operation(node)
+    return operation is not None and operation.kind is Kind.SPLIT
 
 
 def write_split(graph: OnnxGraph, node: fx.Node) -> list[str]:
     """Write a chunk or a split and return the names of its parts; raises InputError along the batch."""
     parts = node.meta["tensor_meta"]
-    axis = int(argument(node, 2, "dim", 0)) % len(parts[0].shape)
+    axis = int(graph.settings(node).get("dim", 0)) % len(parts[0].shape)
     if axis == 0:
         raise unwritable(node, "a split of the batch")
     sizes = np.array([part.shape[axis] for part in parts], dtype=np.int64)

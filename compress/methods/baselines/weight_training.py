@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from compress.images.dataset import Split
+from compress.images.dataset import LabelledImages
 from compress.search.problem import AccuracyBudget, Candidate
 from hwsim.errors import RunError
 
@@ -37,7 +37,7 @@ def frozen_with(model: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
 class ShuffledBatches:
     """Training batches without end, reshuffled after each pass; `state` and `load` continue at an episode's end."""
 
-    def __init__(self, split: Split, size: int, seed: int) -> None:
+    def __init__(self, split: LabelledImages, size: int, seed: int) -> None:
         self._split, self._size = split, min(size, len(split))
         self._generator = torch.Generator().manual_seed(seed)
 

@@ -56,7 +56,7 @@ def harder(actions: ActionSpec) -> tuple[Edit, ...]:
 
 
 def _first_sparsity(name: str) -> float:
-    return FIRST_FINE if pruner(name).granularity is Granularity.FINE else FIRST_COARSE
+    return FIRST_FINE if pruner(name).removes is Granularity.WEIGHTS else FIRST_COARSE
 
 
 def harder_everywhere(actions: ActionSpec) -> tuple[Edit, ...]:

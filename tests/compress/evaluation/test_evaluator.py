@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from compress.evaluation.answers import Screen
 from compress.evaluation.calibration import Calibration
-from compress.evaluation.evaluator import Evaluator, Screen
+from compress.evaluation.evaluator import Evaluator, EvaluatorSpec
 from compress.evaluation.masks import Compressor
 from compress.export.channel_removal import remove_channels
 from compress.images.dataset import load_data
@@ -77,7 +78,9 @@ def random_policies(count: int, seed: int) -> list[LayerPolicy]:
 @pytest.mark.parametrize("seed", range(4))
 def test_logits_equal_the_plain_evaluator(arithmetic: Arithmetic, seed: int) -> None:
     graph, model, images, labels = awkward()
-    evaluator = Evaluator(graph, model, images, labels, images[:20], arithmetic=arithmetic, batch=16)
+    evaluator = Evaluator(
+        graph, model, images, labels, images[:20], spec=EvaluatorSpec(arithmetic=arithmetic, batch=16)
+    )
     evaluator.set_policies(random_policies(len(graph.layers), seed))
     plain = compressed_model(graph, model, evaluator.compression, evaluator.calibration)
     expected = logits(plain, images)
@@ -94,7 +97,9 @@ def test_every_step_of_an_episode_equals_the_plain_evaluator(arithmetic: Arithme
     model = load_model("digits-cnn", None, data)
     graph = trace(model, data.example)
     images, labels = data.validation
-    evaluator = Evaluator(graph, model, images, labels, data.calibration, arithmetic=arithmetic, batch=100)
+    evaluator = Evaluator(
+        graph, model, images, labels, data.calibration, spec=EvaluatorSpec(arithmetic=arithmetic, batch=100)
+    )
     for episode in range(2):
         evaluator.reset()
         for index, policy in enumerate(random_policies(len(graph.layers), 10 + episode)):
@@ -111,12 +116,12 @@ def test_every_step_of_an_episode_equals_the_plain_evaluator(arithmetic: Arithme
 def test_any_order_of_changes_gives_what_a_fresh_evaluator_gives(kept_bytes: int) -> None:
     graph, model, images, labels = awkward()
     calibration = Calibration(graph, model, images[:20])
-    evaluator = Evaluator(graph, model, images, labels, calibration, batch=7, kept_bytes=kept_bytes)
+    evaluator = Evaluator(graph, model, images, labels, calibration, spec=EvaluatorSpec(batch=7, kept_bytes=kept_bytes))
     rng = np.random.default_rng(0)
     for turn in range(25):
         index = int(rng.integers(len(graph.layers)))
         evaluator.apply(index, random_policies(1, turn)[0] if rng.random() < 0.8 else DENSE_8BIT)
-        fresh = Evaluator(graph, model, images, labels, calibration, batch=60)
+        fresh = Evaluator(graph, model, images, labels, calibration, spec=EvaluatorSpec(batch=60))
         fresh.set_policies(evaluator.compression.policies)
         assert evaluator.accuracy_pct() == fresh.accuracy_pct()
         assert evaluator.kept_bytes() <= kept_bytes
@@ -124,7 +129,7 @@ def test_any_order_of_changes_gives_what_a_fresh_evaluator_gives(kept_bytes: int
 
 def test_nothing_before_the_changed_layer_is_computed() -> None:
     graph, model, images, labels = awkward()
-    evaluator = Evaluator(graph, model, images, labels, images[:20], batch=16)
+    evaluator = Evaluator(graph, model, images, labels, images[:20], spec=EvaluatorSpec(batch=16))
     evaluator.accuracy_pct()
     ran: list[str] = []
     for path, site in list(evaluator.program.sites.items()):
@@ -170,7 +175,7 @@ def test_masked_and_physically_smaller_networks_agree() -> None:
 
 def test_bfloat16_says_how_far_off_it_is() -> None:
     graph, model, images, labels = awkward()
-    evaluator = Evaluator(graph, model, images, labels, images[:20], arithmetic=Arithmetic.BFLOAT16)
+    evaluator = Evaluator(graph, model, images, labels, images[:20], spec=EvaluatorSpec(arithmetic=Arithmetic.BFLOAT16))
     proof = evaluator.prove()
     assert proof.images == len(images)
     assert 0 < proof.largest_logit_error < 0.5
@@ -194,7 +199,7 @@ def test_two_cores_give_what_one_gives() -> None:
     try:
         for count in (1, 2, 3):
             torch.set_num_threads(count)
-            evaluator = Evaluator(graph, model, images, labels, images[:20], batch=7)
+            evaluator = Evaluator(graph, model, images, labels, images[:20], spec=EvaluatorSpec(batch=7))
             evaluator.set_policies(random_policies(len(graph.layers), 5))
             figures.append((evaluator.accuracy_pct(), evaluator.logits(), torch.get_num_threads()))
     finally:
@@ -209,7 +214,9 @@ def trained(screen: Screen | None, batch: int = 24) -> Evaluator:
     model = load_model("digits-cnn", None, data)
     images, labels = data.validation
     graph = trace(model, data.example)
-    return Evaluator(graph, model, images[:120], labels[:120], data.calibration, batch=batch, screen=screen)
+    return Evaluator(
+        graph, model, images[:120], labels[:120], data.calibration, spec=EvaluatorSpec(batch=batch, screen=screen)
+    )
 
 
 def test_a_screening_measures_the_hopeless_on_the_first_images_and_the_others_on_all() -> None:

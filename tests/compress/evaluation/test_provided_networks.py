@@ -7,12 +7,13 @@ import pytest
 
 from compress.evaluation.calibration import Calibration
 from compress.evaluation.evaluator import Evaluator
+from compress.images.accuracy import accuracy_pct
 from compress.images.dataset import load_data
 from compress.methods.laplace_allocation import Allocation
 from compress.methods.refinement.moves import Edit, edited
 from compress.models import load_model, normalization_of
+from compress.models.accuracy import network_accuracy_pct
 from compress.network.trace import trace
-from compress.oracle.savings import float_accuracy_pct
 from compress.policy import LayerPolicy
 from compress.search.actions import ActionSpec
 from compress.vocabulary import Clipping
@@ -29,10 +30,10 @@ def test_eight_bits_stay_within_three_tenths_of_a_point(
     model = load_model(network, shared_weights[name], data)
     graph = trace(model, data.example)
     images, labels = data.test
-    as_given_pct = float_accuracy_pct(model, images, labels)
+    as_given_pct = network_accuracy_pct(model, data.test)
     assert as_given_pct == pytest.approx(published_pct, abs=0.1)
     evaluator = Evaluator(graph, model, images[:1], labels[:1], data.calibration)
-    eight_bit_pct = evaluator.accuracy_on(images, labels)
+    eight_bit_pct = accuracy_pct(evaluator.logits(images), labels)
     print(f"\n{network}: float {as_given_pct:.2f} %, 8 bit {eight_bit_pct:.2f} %")
     assert abs(eight_bit_pct - as_given_pct) <= 0.3
 

@@ -15,7 +15,7 @@ from compress.export.files import deploy_policy
 from compress.export.onnx.model import onnx_model
 from compress.export.recipe import load
 from compress.images.dataset import load_data
-from compress.models.training import accuracy_pct
+from compress.models.accuracy import network_accuracy_pct
 from compress.network.trace import trace
 from compress.policy import Policy
 from hwsim.errors import InputError, RunError
@@ -52,7 +52,7 @@ def test_the_files_are_smaller_and_agree_with_the_report(exported: tuple[Path, s
     assert (folder / "m.onnx").stat().st_size < before / 3
     data = load_data("digits")
     back = load(folder / "m.recipe.json")
-    stated = f"{accuracy_pct(back, data.test):.2f} %"
+    stated = f"{network_accuracy_pct(back, data.test):.2f} %"
     assert f"{stated} simulated" in output
     if "in onnxruntime" in output:
         assert f"{stated} in onnxruntime" in output

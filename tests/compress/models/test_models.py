@@ -7,7 +7,7 @@ import torch
 
 from compress.images.dataset import load_data
 from compress.models import MODELS, build_model, load_model
-from compress.models.training import accuracy_pct
+from compress.models.accuracy import network_accuracy_pct
 from compress.network.trace import trace
 from hwsim.errors import InputError
 
@@ -78,7 +78,7 @@ def test_names_and_shapes_are_those_of_public_checkpoints(name: str) -> None:
 def test_shipped_digits_weights_reach_the_stated_accuracy() -> None:
     data = load_data("digits")
     model = load_model("digits-cnn", dataset=data)
-    assert accuracy_pct(model, data.test) >= 98.0
+    assert network_accuracy_pct(model, data.test) >= 98.0
     assert not model.training
 
 
@@ -134,4 +134,4 @@ def test_provided_cifar_weights_give_their_published_accuracy(
     name = f"resnet{depth}-cifar"
     data = load_data(cifar10, normalization=normalization_of(name))
     model = load_model(name, shared_weights[f"resnet{depth}"], data)
-    assert abs(accuracy_pct(model, data.test) - accuracy) <= 0.1
+    assert abs(network_accuracy_pct(model, data.test) - accuracy) <= 0.1

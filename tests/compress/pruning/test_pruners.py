@@ -73,14 +73,14 @@ def test_the_mask_is_what_is_zero_and_granularity_is_kept(name: str, sparsity: f
     assert torch.equal(given_context.weight, before), "the context was changed"
     assert torch.equal(result.weight != 0, result.weight_mask)
     kept = result.weight_mask.flatten(1)
-    granularity = pruner(name).granularity
-    assert (result.filter_mask is not None) == (granularity is Granularity.FILTER)
-    assert (result.channel_mask is not None) == (granularity is Granularity.CHANNEL)
+    removes = pruner(name).removes
+    assert (result.filter_mask is not None) == (removes is Granularity.FILTERS)
+    assert (result.channel_mask is not None) == (removes is Granularity.CHANNELS)
     if result.filter_mask is not None:
         assert torch.equal(kept, result.filter_mask[:, None].expand_as(kept))
     if result.channel_mask is not None:
         assert torch.equal(kept, result.channel_mask.repeat_interleave(9)[None].expand_as(kept))
-    if granularity is not Granularity.FINE and sparsity < 1:
+    if removes is not Granularity.WEIGHTS and sparsity < 1:
         assert bool(kept.any())
 
 
@@ -214,7 +214,7 @@ def test_finite_weights_whose_sum_is_not_are_taken() -> None:
 def test_one_place_stands_for_a_window_only_where_all_places_are_alike(name: str) -> None:
     result = prune(name, context(0.4, (6, 4, 3, 3)))
     short = one_place(result.weight_mask)
-    assert (short.shape[2:] == (1, 1)) == (pruner(name).granularity is not Granularity.FINE)
+    assert (short.shape[2:] == (1, 1)) == (pruner(name).removes is not Granularity.WEIGHTS)
     assert torch.equal(short.expand_as(result.weight_mask), result.weight_mask)
     kept = int(torch.count_nonzero(result.weight_mask.contiguous()))
     assert result.realised_sparsity == 1.0 - kept / result.weight_mask.numel()

@@ -18,7 +18,6 @@ from compress.quantization.affine import (
     Affine,
     activation_affine,
     affine,
-    correct_bias,
     laplace_clip,
     weight_affine,
 )
@@ -200,17 +199,6 @@ def test_no_code_stands_for_a_number_beyond_what_was_seen() -> None:
     for bits in BITS:
         mapping = activation_affine(statistics(values), bits)
         assert float(mapping.scale) * mapping.largest_code <= 2.0 + 1e-5
-
-
-def test_bias_correction_restores_means_and_keeps_zeros() -> None:
-    weight = draw(9, 6, 5, 3, 3)
-    mask = draw(10, 6, 5, 3, 3) > 0
-    weight = weight * mask
-    quantized = weight_affine(weight, 2).fake_quantize(weight)
-    corrected = correct_bias(quantized, weight, mask)
-    torch.testing.assert_close(corrected.flatten(1).sum(dim=1), weight.flatten(1).sum(dim=1), atol=1e-5, rtol=1e-5)
-    assert torch.count_nonzero(corrected[~mask]) == 0
-    assert (quantized.flatten(1).sum(dim=1) - weight.flatten(1).sum(dim=1)).abs().max() > 0.1
 
 
 def test_a_channel_with_its_own_scale_keeps_its_range() -> None:

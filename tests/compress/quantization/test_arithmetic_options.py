@@ -21,6 +21,7 @@ from compress.images.dataset import load_data
 from compress.models import load_model
 from compress.network.graph import NetworkGraph
 from compress.network.trace import trace
+from compress.network.window import Window
 from compress.oracle.oracle import prove_arithmetic
 from compress.oracle.spec import MeasurementSpec
 from compress.quantization.affine import (
@@ -30,7 +31,7 @@ from compress.quantization.affine import (
     fold_input_scales,
     weight_affine,
 )
-from compress.quantization.integer_layer import IntegerLayer, Window
+from compress.quantization.integer_layer import IntegerLayer
 from compress.search.spec import SearchSpec
 from compress.vocabulary import ActivationScales, Arithmetic, Clipping
 from hwsim.errors import InputError
@@ -131,8 +132,8 @@ def test_sums_of_levels_with_scales_in_the_weights_are_what_the_numbers_stand_fo
     assert inputs.scale.shape == (6,)
     folded = fold_input_scales(weight, inputs.scale, groups)
     weights = weight_affine(folded, bits)
-    window = Window(padding=(1, 1), groups=groups)
-    layer = IntegerLayer(weights.levels(folded), inputs, weights.scale, torch.zeros(12), window)
+    window = Window(padding=(1, 1))
+    layer = IntegerLayer(weights.levels(folded), inputs, weights.scale, torch.zeros(12), window, groups)
     numbers = weights.fake_quantize(folded).double()
     scale = inputs.scale.double().reshape(groups, -1).repeat_interleave(12 // groups, dim=0)[:, :, None, None]
     meant = F.conv2d(inputs.fake_quantize(ifmap, axis=1).double(), numbers / scale, None, 1, 1, 1, groups)

@@ -10,26 +10,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compress.kernels.codes import finish_pixels, window_sums
+from compress.network.window import Window
 from compress.quantization.affine import ActivationStatistics, Affine, activation_affine, weight_affine
-from compress.quantization.integer_layer import IntegerLayer, Window, encode, int8_is_exact, reference_accumulators
+from compress.quantization.integer_layer import IntegerLayer, encode, int8_is_exact, reference_accumulators
 from tests.reference.quantized_convolution import convolve_codes, encode_pixels_loop, finish_pixels_loop
 
 
-def _layer(seed: int, bits: int, window: Window, channels: int, rectified: bool) -> tuple[IntegerLayer, torch.Tensor]:
+def _layer(
+    seed: int, bits: int, window: Window, groups: int, *, channels: int = 4, rectified: bool = False
+) -> tuple[IntegerLayer, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     ifmap = torch.randn((2, channels, 7, 6), generator=generator)
     ifmap = ifmap.relu() if rectified else ifmap
-    weight = torch.randn((4, channels // window.groups, 3, 2), generator=generator) + 0.3
+    weight = torch.randn((4, channels // groups, 3, 2), generator=generator) + 0.3
     weight[:, :, 0, 1] = 0.0
-    return quantized(weight, ifmap, bits, window), ifmap
+    return quantized(weight, ifmap, bits, window, groups), ifmap
 
 
-def quantized(weight: torch.Tensor, ifmap: torch.Tensor, bits: int, window: Window) -> IntegerLayer:
+def quantized(weight: torch.Tensor, ifmap: torch.Tensor, bits: int, window: Window, groups: int = 1) -> IntegerLayer:
     mean = ifmap.mean()
     statistics = ActivationStatistics(mean, (ifmap - mean).abs().mean(), ifmap.min(), ifmap.max())
     inputs, weights = activation_affine(statistics, bits), weight_affine(weight, bits)
     bias = torch.linspace(-1, 1, weight.shape[0])
-    return IntegerLayer(weights.levels(weight), inputs, weights.scale * inputs.scale, bias, window)
+    return IntegerLayer(weights.levels(weight), inputs, weights.scale * inputs.scale, bias, window, groups)
 
 
 WINDOWS = st.builds(
@@ -37,16 +40,20 @@ WINDOWS = st.builds(
     stride=st.tuples(st.integers(1, 3), st.integers(1, 2)),
     padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),
     dilation=st.tuples(st.integers(1, 2), st.integers(1, 3)),
-    groups=st.sampled_from([1, 2, 4]),
+)
+GROUPS = st.sampled_from([1, 2, 4])
+TWO_WINDOWS = (
+    Window(stride=(2, 3), padding=(4, 0), dilation=(1, 2)),
+    Window(stride=(3, 1), padding=(2, 5), dilation=(2, 1)),
 )
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 99), bits=st.integers(2, 8), window=WINDOWS, rectified=st.booleans())
+@given(seed=st.integers(0, 99), bits=st.integers(2, 8), window=WINDOWS, groups=GROUPS, rectified=st.booleans())
 def test_float_simulation_and_integers_have_the_same_sums(
-    seed: int, bits: int, window: Window, rectified: bool
+    seed: int, bits: int, window: Window, groups: int, rectified: bool
 ) -> None:
-    layer, ifmap = _layer(seed, bits, window, 4, rectified)
+    layer, ifmap = _layer(seed, bits, window, groups, rectified=rectified)
     sums = reference_accumulators(layer, ifmap)
     assert layer.exact_in_float32
     assert torch.equal(layer.sums(layer.ifmap.levels(ifmap)), sums.float())
@@ -55,7 +62,7 @@ def test_float_simulation_and_integers_have_the_same_sums(
     meant = F.conv2d(
         layer.ifmap.fake_quantize(ifmap).double(),
         (layer.weight_levels * (layer.gain / layer.ifmap.scale).reshape(-1, 1, 1, 1)).double(),
-        None, window.stride, window.padding, window.dilation, window.groups,
+        None, window.stride, window.padding, window.dilation, groups,
     )  # fmt: skip
     torch.testing.assert_close(meant.float(), sums * gain, rtol=1e-4, atol=1e-4)
     expected = sums * gain + layer.bias.reshape(1, -1, 1, 1)
@@ -64,22 +71,24 @@ def test_float_simulation_and_integers_have_the_same_sums(
 
 @pytest.mark.parametrize("bits", [2, 5, 8])
 def test_sums_equal_a_loop_over_codes(bits: int) -> None:
-    window = Window(stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2)
-    layer, ifmap = _layer(3, bits, window, 4, rectified=False)
+    window = Window(stride=(2, 1), padding=(1, 2), dilation=(1, 2))
+    layer, ifmap = _layer(3, bits, window, groups=2)
     codes = layer.ifmap.codes(ifmap)
     expected = convolve_codes(
-        codes.numpy(), int(layer.ifmap.zero_point), layer.weight_levels.numpy().astype(np.int64), window
+        codes.numpy(), int(layer.ifmap.zero_point), layer.weight_levels.numpy().astype(np.int64), window, 2
     )
     assert np.array_equal(reference_accumulators(layer, ifmap).numpy(), expected)
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 99), bits=st.integers(2, 8), window=WINDOWS, rectified=st.booleans())
-def test_int8_multipliers_have_the_same_sums(seed: int, bits: int, window: Window, rectified: bool) -> None:
+@given(seed=st.integers(0, 99), bits=st.integers(2, 8), window=WINDOWS, groups=GROUPS, rectified=st.booleans())
+def test_int8_multipliers_have_the_same_sums(
+    seed: int, bits: int, window: Window, groups: int, rectified: bool
+) -> None:
     if not int8_is_exact():
         pytest.skip("this CPU or PyTorch has no exact int8 convolution (needs VNNI)")
-    layer, ifmap = _layer(seed, bits, window, 8, rectified)
-    plain = IntegerLayer(layer.weight_levels, layer.ifmap, torch.ones(4), torch.zeros(4), window)
+    layer, ifmap = _layer(seed, bits, window, groups, channels=8, rectified=rectified)
+    plain = IntegerLayer(layer.weight_levels, layer.ifmap, torch.ones(4), torch.zeros(4), window, groups)
     assert torch.equal(plain.forward_int8(ifmap), reference_accumulators(layer, ifmap).float())
     assert torch.equal(layer.forward_int8(ifmap), layer.forward_float(ifmap)), "not the same bits"
 
@@ -131,7 +140,7 @@ def test_encoding_equals_its_loop(bits: int, zero: int) -> None:
 @pytest.mark.parametrize("kernel", [(3, 3), (2, 3), (1, 1), (5, 2)])
 @pytest.mark.parametrize(
     "window",
-    [Window(), Window(padding=(1, 1)), Window((2, 3), (4, 0), (1, 2)), Window((3, 1), (2, 5), (2, 1))],
+    [Window(), Window(padding=(1, 1)), *TWO_WINDOWS],
     ids=["plain", "padded", "far padded", "dilated"],
 )
 def test_sums_under_windows_equal_a_loop(kernel: tuple[int, int], window: Window) -> None:

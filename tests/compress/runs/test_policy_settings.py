@@ -15,8 +15,8 @@ from compress.cli import main
 from compress.export.recipe import load
 from compress.images.dataset import load_data
 from compress.models import load_model
+from compress.models.accuracy import network_accuracy_pct
 from compress.models.load import SHIPPED
-from compress.models.training import accuracy_pct
 from compress.network.trace import trace
 from compress.oracle.spec import spec_of_policy
 from compress.policy import LayerPolicy, Policy, read_policy, uniform_policy
@@ -146,5 +146,5 @@ def test_export_clips_activations_as_the_search_did(tmp_path: Path) -> None:
         main, ["export", "--policy", str(path), "--out", str(tmp_path / "m.onnx"), "--no-check"]
     )
     assert result.exit_code == 0, result.output
-    again = accuracy_pct(load(tmp_path / "m.recipe.json"), data.test)
+    again = network_accuracy_pct(load(tmp_path / "m.recipe.json"), data.test)
     assert again == pytest.approx(told["compressed"]["accuracy_pct"], abs=0.6)  # a mean half-way between two codes
