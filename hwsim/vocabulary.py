@@ -6,6 +6,7 @@ Source: Chen, Emer, Sze, "Eyeriss", ISCA 2016, sections III and V.
 from __future__ import annotations
 
 from enum import Enum
+from typing import NamedTuple
 
 
 class Level(str, Enum):
@@ -38,3 +39,21 @@ class Objective(str, Enum):
     ENERGY = "energy"
     LATENCY = "latency"
     EDP = "edp"
+
+
+class Precision(NamedTuple):
+    """Widths of a layer's operands, bits."""
+
+    weight: int
+    activation: int
+
+
+class ZeroShares(NamedTuple):
+    """Shares of zero words among a layer's weights and in its ifmap; None where nothing was measured or stated."""
+
+    filter: float | None = None
+    ifmap: float | None = None
+
+
+NO_ZEROS_KNOWN = ZeroShares()
+"""Neither operand's zeros were measured or stated."""

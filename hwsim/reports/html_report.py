@@ -72,7 +72,7 @@ def _row(one: LayerRun) -> str:
         f"{100 * analysis.utilization:.2f}",
         str(analysis.active_pes),
         one.bound.replace("_", " "),
-        f"{one.bits[0]}/{one.bits[1]}",
+        f"{one.bits.weight}/{one.bits.activation}",
         f"{cost.energy_pj / 1e6:,.3f}",
         *(f"{cost.breakdown_pj[part] / 1e6:,.3f}" for part in BREAKDOWN),
         mapping,

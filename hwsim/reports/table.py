@@ -89,7 +89,7 @@ def _title(run: Run) -> str:
 
 def _row(one: LayerRun) -> tuple[str, ...]:
     cost, bits = one.cost, one.bits
-    narrow = f" {bits[0]}b" if one.cost.macs and bits[0] != 8 else ""
+    narrow = f" {bits.weight}b" if one.cost.macs and bits.weight != 8 else ""
     return (
         one.layer.name,
         one.layer.kind + narrow,

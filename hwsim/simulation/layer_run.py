@@ -8,6 +8,7 @@ from typing import Any
 
 from hwsim.engines.analytic import Analysis
 from hwsim.pricing.layer_pricer import LayerCost
+from hwsim.vocabulary import Precision, ZeroShares
 from hwsim.workload.layer import Layer
 
 
@@ -23,21 +24,13 @@ DRAM_BOUND_FROM = 0.05
 
 
 @dataclass(frozen=True)
-class ZeroShares:
-    """Shares of zero words among the operands; None where nothing was measured or stated."""
-
-    zero_ifmap: float | None
-    zero_filter: float | None
-
-
-@dataclass(frozen=True)
 class LayerRun:
     """One layer's counts, time and price."""
 
     layer: Layer
     analysis: Analysis
     cost: LayerCost
-    bits: tuple[int, int]
+    bits: Precision
     operands: ZeroShares
 
     @property
@@ -62,11 +55,11 @@ class LayerRun:
             "active_pes": analysis.active_pes,
             "utilization": analysis.utilization,
             "bound": self.bound,
-            "bits": {"weight": self.bits[0], "activation": self.bits[1]},
+            "bits": {"weight": self.bits.weight, "activation": self.bits.activation},
             "latency_ms": self.cost.latency_ms,
             "energy_total_pj": self.cost.energy_pj,
             "energy_pj": dict(self.cost.breakdown_pj),
             "accesses": analysis.accesses.as_dict(),
             "mapping": analysis.mapping.as_dict(),
-            "operands": {"zero_ifmap": self.operands.zero_ifmap, "zero_filter": self.operands.zero_filter},
+            "operands": {"zero_ifmap": self.operands.ifmap, "zero_filter": self.operands.filter},
         }

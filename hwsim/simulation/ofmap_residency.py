@@ -19,6 +19,7 @@ from hwsim.hardware.accelerator import AcceleratorSpec
 from hwsim.mapping.mapper import best_mapping
 from hwsim.mapping.mapping import lower_layer
 from hwsim.pricing.layer_pricer import LayerPricer
+from hwsim.pricing.work import OperandUse, Work
 from hwsim.simulation.layer_run import LayerRun
 from hwsim.vocabulary import Direction, Level, Objective, Operand
 from hwsim.workload.network import NETWORK_INPUT, Network
@@ -79,11 +80,9 @@ def _with_resident(
             return None
         share = _resident_share(network, network.inputs[place], kept)
         moved = _without_dram(analysis, pricer.tile, share, writes=place not in kept)
-        work = (moved.cycles, moved.processing_cycles, plain[place].cost.macs)
-        zeros = (plain[place].operands.zero_filter or 0.0, None)
-        cost = pricer.price_counts(
-            moved.accesses, *work, bits=plain[place].bits, zeros=zeros, ifmap_coding=moved.ifmap_coding
-        )
+        work = Work(moved.cycles, moved.processing_cycles, plain[place].cost.macs)
+        use = OperandUse(plain[place].bits, plain[place].operands, ifmap_coding=moved.ifmap_coding)
+        cost = pricer.price_counts(moved.accesses, work, use)
         trial[place] = replace(plain[place], analysis=moved, cost=cost)
     return trial
 

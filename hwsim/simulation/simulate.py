@@ -21,7 +21,7 @@ from hwsim.pricing.layer_pricer import BREAKDOWN, LayerPricer
 from hwsim.simulation.engine import Engine, make_engine
 from hwsim.simulation.layer_run import EngineName, LayerRun
 from hwsim.simulation.ofmap_residency import keep_in_glb
-from hwsim.vocabulary import Objective
+from hwsim.vocabulary import Objective, Precision, ZeroShares
 from hwsim.workload.layer import ConvLayer
 from hwsim.workload.load import network as load_network
 from hwsim.workload.network import Network
@@ -170,26 +170,26 @@ def _run_layers(
     unmapped = [one for one in treated.network.layers if one.name not in mappings]
     best_mappings(unmapped, pricer.tile, pricer.costs, pricer.objective)
     runs = []
-    for one, widths, zero_weight in zip(treated.network.layers, treated.bits, treated.zero_weight, strict=True):
-        widths = widths or (bits or full, bits or full)
+    for one, precision, zeros in zip(treated.network.layers, treated.precisions, treated.zeros, strict=True):
+        widths = precision or Precision(bits or full, bits or full)
         if max(widths) > full:
             raise InputError(
                 f"layer '{one.name}': {max(widths)} bits do not fit the {full}-bit datapath of '{pricer.tile.name}'"
             )
         # pooling and elementwise layers move words of the datapath's width
-        pair = widths if isinstance(one, ConvLayer) else (full, full)
-        runs.append(engine.run(one, pair, zero_weight, mappings.get(one.name)))
+        moved = widths if isinstance(one, ConvLayer) else Precision(full, full)
+        runs.append(engine.run(one, moved, zeros, mappings.get(one.name)))
     return runs
 
 
 def _untreated(net: Network) -> Treated:
-    return Treated(net, (None,) * len(net.layers), (0.0,) * len(net.layers))
+    return Treated(net, (None,) * len(net.layers), (ZeroShares(),) * len(net.layers))
 
 
 def _alone(treated: Treated, name: str) -> Treated:
     index = treated.network.index(name)
     alone = Network(treated.network.name, (treated.network.layers[index],), ((-1,),))
-    return Treated(alone, (treated.bits[index],), (treated.zero_weight[index],))
+    return Treated(alone, (treated.precisions[index],), (treated.zeros[index],))
 
 
 def _row(run: LayerRun) -> dict[str, Any]:
@@ -197,8 +197,8 @@ def _row(run: LayerRun) -> dict[str, Any]:
         "name": run.layer.name,
         "type": run.layer.kind,
         "macs": run.cost.macs,
-        "weight_bits": run.bits[0],
-        "activation_bits": run.bits[1],
+        "weight_bits": run.bits.weight,
+        "activation_bits": run.bits.activation,
         "cycles": run.cost.cycles,
         "processing_cycles": run.analysis.processing_cycles,
         "stall_cycles": sum(run.analysis.stall_cycles.values()),

@@ -36,8 +36,11 @@ def typical_zero_share(bits: int) -> float:
     return 1.0 - (1.0 - ZERO_ACTIVATIONS) * math.exp(-0.5 * CLIP_TO_SCALE.get(bits, WIDEST_CLIP) / limit)
 
 
-def draw_ifmap(layer: Layer, bits: int, rng: np.random.Generator) -> NDArray[Any]:
-    """Return activations of a layer, [N, C, H, W] ([operands, N, C, H, W] for elementwise layers), `bits` wide."""
+def draw_ifmap(layer: Layer, bits: int, rng: np.random.Generator, zero_share: float | None = None) -> NDArray[Any]:
+    """Return activations of a layer, [N, C, H, W] ([operands, N, C, H, W] for elementwise layers), `bits` wide.
+
+    `zero_share`: the share of zeros among them, met to a word; a typical one where left out.
+    """
     if isinstance(layer, ElementwiseLayer):
         shape: tuple[int, ...] = (layer.operands, layer.batch, layer.channels, layer.height, layer.width)
     else:
@@ -45,7 +48,18 @@ def draw_ifmap(layer: Layer, bits: int, rng: np.random.Generator) -> NDArray[Any
         shape = (layer.batch, channels, layer.in_height, layer.in_width)
     values: NDArray[Any] = np.abs(laplace_words(shape, bits, rng))
     values[rng.random(shape, np.float32) < ZERO_ACTIVATIONS] = 0
+    if zero_share is not None:
+        _set_zero_share(values.reshape(-1), zero_share, rng)
     return values
+
+
+def _set_zero_share(words: NDArray[Any], share: float, rng: np.random.Generator) -> None:
+    """Turn random words into zeros, or zeros into ones, until a share of all are zero."""
+    zeros, wanted = np.flatnonzero(words == 0), round(share * words.size)
+    if len(zeros) < wanted:
+        words[rng.permutation(np.flatnonzero(words))[: wanted - len(zeros)]] = 0
+    else:
+        words[rng.permutation(zeros)[: len(zeros) - wanted]] = 1
 
 
 def draw_filters(layer: ConvLayer, bits: int, zero_weight: float, rng: np.random.Generator) -> NDArray[Any]:
