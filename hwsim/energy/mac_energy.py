@@ -1,12 +1,14 @@
-"""What one MAC costs on a tile, and where the figure comes from."""
+"""What one MAC costs on a tile and where the figure comes from; the costs of a tile for which none are named."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from hwsim.energy.cost_preset import CostPreset, CostUnit
-from hwsim.energy.mac_table import MacEnergyTable
+from hwsim.energy.cost_preset import CostPreset, CostUnit, load_costs
+from hwsim.energy.mac_table import MacEnergyTable, load_mac_table
+from hwsim.energy.memory_costs import MemoryCosts
 from hwsim.energy.transition_model import TransitionModel, transition_model
 from hwsim.errors import InputError
 from hwsim.hardware.accelerator import AcceleratorSpec
@@ -139,3 +141,17 @@ def _find_share(provenance: dict[str, Any]) -> float | None:
         return float(share)
     found = (_find_share(inner) for inner in provenance.values() if isinstance(inner, dict))
     return next((inner for inner in found if inner is not None), None)
+
+
+@lru_cache(maxsize=64)
+def default_memory_costs(tile: AcceleratorSpec) -> MemoryCosts:
+    """Return the tile's default costs, so that one layer alone maps as it does in a simulation.
+
+    A datapath that was not characterized counts a MAC as one; that moves no mapping for energy or latency.
+    """
+    preset = load_costs(tile.default_costs)
+    try:
+        full_mac_pj = MacPrice.on(tile, load_mac_table(), preset).full_mac_pj
+    except InputError:
+        full_mac_pj = NORMALIZED_MAC_PJ
+    return preset.memory_costs(tile.glb_size_bytes, tile.word_bits, full_mac_pj)

@@ -12,7 +12,8 @@ from hwsim.engines.access_counts import AccessCounts
 from hwsim.hardware.accelerator import AcceleratorSpec
 from hwsim.kernels.nest import axis_words, ceil_div, count_cycles, folded_rows, processing_cycles, reloads
 from hwsim.kernels.tuples import NestMap, NestShape, NestTile
-from hwsim.mapping.mapping import Mapping, check_mapping, lower_layer, lower_tile
+from hwsim.mapping.lowering import lower_layer, lower_tile
+from hwsim.mapping.mapping import Mapping, check_mapping
 from hwsim.vocabulary import Direction, Level, Objective, Operand
 from hwsim.workload.layer import Layer
 

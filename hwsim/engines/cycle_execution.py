@@ -15,7 +15,8 @@ from hwsim.errors import InputError
 from hwsim.hardware.accelerator import AcceleratorSpec, Overflow
 from hwsim.kernels.convolution import FILTERS, convolve, convolve_few
 from hwsim.kernels.tuples import NestMap, NestShape
-from hwsim.mapping.mapping import Mapping, lower_layer
+from hwsim.mapping.lowering import lower_layer
+from hwsim.mapping.mapping import Mapping
 from hwsim.vocabulary import Objective
 from hwsim.workload.layer import ConvLayer, ElementwiseLayer, Layer, PoolLayer
 

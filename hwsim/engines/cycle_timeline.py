@@ -19,7 +19,8 @@ from hwsim.kernels.nest import glb_bits
 from hwsim.kernels.timeline import PASS_FIELDS, pass_cycles, timeline
 from hwsim.kernels.tuples import NestMap, NestShape, NestTile
 from hwsim.kernels.walk import CLASS_FIELDS, axis_blocks, new_columns, walk
-from hwsim.mapping.mapping import Mapping, check_mapping, lower_layer, lower_tile
+from hwsim.mapping.lowering import lower_layer, lower_tile
+from hwsim.mapping.mapping import Mapping, check_mapping
 from hwsim.vocabulary import Objective
 from hwsim.workload.layer import Layer
 

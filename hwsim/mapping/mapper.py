@@ -17,13 +17,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from hwsim.energy.default_costs import default_memory_costs
+from hwsim.energy.mac_energy import default_memory_costs
 from hwsim.energy.memory_costs import MemoryCosts
 from hwsim.errors import InputError
 from hwsim.hardware.accelerator import AcceleratorSpec
 from hwsim.kernels.search import search
 from hwsim.kernels.tuples import NestMap, NestShape, NestTile
-from hwsim.mapping.mapping import Mapping, lower_layer, lower_tile, why_unmappable
+from hwsim.mapping.lowering import lower_layer, lower_tile
+from hwsim.mapping.mapping import Mapping, why_unmappable
 from hwsim.vocabulary import Objective
 from hwsim.workload.layer import Layer
 

@@ -16,8 +16,9 @@ from hwsim.engines.operand_statistics import typical_coding
 from hwsim.errors import InputError
 from hwsim.hardware.accelerator import AcceleratorSpec, accelerator
 from hwsim.kernels.tuples import NestShape
+from hwsim.mapping.lowering import lower_layer
 from hwsim.mapping.mapper import best_mapping
-from hwsim.mapping.mapping import Mapping, lower_layer
+from hwsim.mapping.mapping import Mapping
 from hwsim.pricing.interleaved_zeros import PeOrder, switching_ratio
 from hwsim.pricing.work import OperandUse, Work
 from hwsim.vocabulary import NO_ZEROS_KNOWN, Direction, Level, Objective, Operand, Precision, ZeroShares

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from hwsim.energy.transition_model import TransitionModel
 from hwsim.kernels.tuples import NestMap, NestShape
-from hwsim.mapping.mapping import Mapping, lower_layer
+from hwsim.mapping.lowering import lower_layer
+from hwsim.mapping.mapping import Mapping
 from hwsim.workload.layer import ConvLayer
 
 STREAMS = 256

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hwsim.engines.analytic import Analysis
 from hwsim.hardware.accelerator import AcceleratorSpec
-from hwsim.mapping.mapping import lower_layer
+from hwsim.mapping.lowering import lower_layer
 from hwsim.simulation.simulate import Run
 
 Floats = NDArray[np.float64]

@@ -16,8 +16,8 @@ from hwsim.engines.access_counts import AccessCounts
 from hwsim.engines.analytic import Analysis, analyze, array_macs, dram_cycles
 from hwsim.errors import InputError
 from hwsim.hardware.accelerator import AcceleratorSpec
+from hwsim.mapping.lowering import lower_layer
 from hwsim.mapping.mapper import best_mapping
-from hwsim.mapping.mapping import lower_layer
 from hwsim.pricing.layer_pricer import LayerPricer
 from hwsim.pricing.work import OperandUse, Work
 from hwsim.simulation.layer_run import LayerRun

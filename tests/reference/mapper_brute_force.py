@@ -9,7 +9,8 @@ from hwsim.energy.memory_costs import MemoryCosts
 from hwsim.engines.analytic import Analysis, analyze
 from hwsim.errors import InputError
 from hwsim.hardware.accelerator import AcceleratorSpec
-from hwsim.mapping.mapping import Mapping, lower_layer
+from hwsim.mapping.lowering import lower_layer
+from hwsim.mapping.mapping import Mapping
 from hwsim.workload.layer import Layer
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from hwsim.engines.access_counts import DIRECTIONS, LEVELS, OPERANDS, SHAPE
 from hwsim.hardware.accelerator import AcceleratorSpec
-from hwsim.mapping.mapping import Mapping, lower_layer
+from hwsim.mapping.lowering import lower_layer
+from hwsim.mapping.mapping import Mapping
 from hwsim.workload.layer import Layer
 
 

@@ -9,7 +9,7 @@ import hwsim
 from hwsim.energy.mac_table import load_mac_table
 from hwsim.engines.operand_statistics import run_length_bits
 from hwsim.errors import InputError
-from hwsim.mapping.mapping import lower_layer
+from hwsim.mapping.lowering import lower_layer
 from hwsim.pricing.sampled_streams import operand_stream
 from hwsim.simulation.simulate import simulate
 from hwsim.vocabulary import Precision, ZeroShares
