@@ -33,6 +33,18 @@ class Direction(str, Enum):
     WRITE = "write"
 
 
+class LayerKind(str, Enum):
+    """What a layer does to its ifmap."""
+
+    CONV = "conv"
+    FC = "fc"
+    POOL = "pool"
+    ELEMENTWISE = "elementwise"
+
+    def __str__(self) -> str:
+        return self.value
+
+
 class Objective(str, Enum):
     """What the mapper minimises."""
 

@@ -34,7 +34,7 @@ def command(*, name: str | None, example: bool, batch: int) -> None:
             if isinstance(layer, ConvLayer) and layer.groups > 1:
                 kernel += f", {layer.groups} groups"
             shape = " x ".join(str(side) for side in output_shape(layer))
-            table.add_row(layer.name, layer.kind, shape, kernel, f"{layer.macs:,}", f"{layer.filter_words:,}")
+            table.add_row(layer.name, layer.kind.value, shape, kernel, f"{layer.macs:,}", f"{layer.filter_words:,}")
     else:
         table = Table("network")
         for column in ("layers", "MACs", "weights"):

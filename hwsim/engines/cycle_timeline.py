@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import gcd
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.engines.access_counts import SHAPE, AccessCounts
-from hwsim.engines.analytic import Analysis, active_pes, array_macs
+from hwsim.engines.analytic import Analysis, full_pass, utilization
 from hwsim.hardware.accelerator import AcceleratorSpec
 from hwsim.kernels.nest import glb_bits
 from hwsim.kernels.timeline import PASS_FIELDS, pass_cycles, timeline
@@ -39,6 +40,17 @@ class Timeline:
     events: Ints
 
 
+PHASES = ("filters and psums in", "first window in", "MACs")
+"""What lies between the first four columns of a timeline."""
+
+
+class TimedRun(NamedTuple):
+    """Counts and time of a layer, and its first passes one by one."""
+
+    analysis: Analysis
+    timeline: Timeline
+
+
 def run_cycles(
     layer: Layer,
     tile: AcceleratorSpec,
@@ -47,7 +59,7 @@ def run_cycles(
     events: int = 0,
     *,
     ifmap_coding: float = 1.0,
-) -> tuple[Analysis, Timeline]:
+) -> TimedRun:
     """Execute a layer's nest in time, without data; `events` passes are recorded in the timeline.
 
     `ifmap_coding`: bits of an ifmap in DRAM over those of its words, each transfer coded alike.
@@ -79,11 +91,11 @@ def run_cycles(
         causes,
         dict(zip(names, out[1:6].tolist(), strict=True)),
         len(passes),
-        active_pes(shape, nest),
-        array_macs(shape) / (cycles * tile.pes),
+        full_pass(shape, nest).pes,
+        utilization(shape, cycles, tile),
         ifmap_coding,
     )
-    return analysis, Timeline(recorded)
+    return TimedRun(analysis, Timeline(recorded))
 
 
 def _walk(sh: NestShape, tl: NestTile, mp: NestMap) -> tuple[Ints, Ints, Ints]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 from hwsim.errors import InputError
 from hwsim.hardware.accelerator import AcceleratorSpec
 from hwsim.kernels.tuples import NestShape, NestTile
-from hwsim.workload.layer import ConvLayer, ElementwiseLayer, Layer, PoolLayer, both
+from hwsim.workload.layer import ConvLayer, ElementwiseLayer, Layer, PoolLayer
 
 
 @lru_cache(maxsize=4096)
@@ -18,19 +19,56 @@ def lower_layer(layer: Layer) -> NestShape:
     """
     if isinstance(layer, ConvLayer):
         filters, channels = layer.out_channels // layer.groups, layer.in_channels // layer.groups
-        window = (layer.kernel_height, layer.kernel_width, *both(layer.stride), *both(layer.dilation))
-        plane = (layer.in_height, layer.in_width)
-        outs = (layer.batch, layer.out_height, layer.out_width)
-        return NestShape(layer.groups, filters, channels, *outs, *window, *both(layer.padding), *plane, 1)
+        return _windowed(layer, Channels(layer.groups, filters, channels), weighted=1)
     if isinstance(layer, PoolLayer):
-        window = (layer.kernel_height, layer.kernel_width, *both(layer.stride), 1, 1)
-        plane = (layer.in_height, layer.in_width)
-        outs = (layer.batch, layer.out_height, layer.out_width)
-        return NestShape(layer.channels, 1, 1, *outs, *window, *both(layer.padding), *plane, 0)
+        return _windowed(layer, Channels(layer.channels, 1, 1), weighted=0)
     if isinstance(layer, ElementwiseLayer):
         plane = (layer.height, layer.width)
         return NestShape(layer.channels, 1, layer.operands, layer.batch, *plane, 1, 1, 1, 1, 1, 1, 0, 0, *plane, 0)
     raise InputError(f"layer '{getattr(layer, 'name', layer)}': type {type(layer).__name__} cannot run on the tile")
+
+
+class Channels(NamedTuple):
+    """Independent groups, and the filters and channels of one."""
+
+    groups: int
+    filters: int
+    channels: int
+
+
+def _windowed(layer: ConvLayer | PoolLayer, of: Channels, weighted: int) -> NestShape:
+    down, across = layer.window_down, layer.window_across
+    return NestShape(
+        *of,
+        *(layer.batch, layer.out_height, layer.out_width),
+        *(down.kernel, across.kernel),
+        *(down.stride, across.stride),
+        *(down.dilation, across.dilation),
+        *(down.padding, across.padding),
+        *(down.size, across.size),
+        weighted,
+    )
+
+
+class NestAxis(NamedTuple):
+    """One axis of a lowered layer: ofmap positions, taps of the kernel, how it moves, ifmap pixels."""
+
+    positions: int
+    taps: int
+    stride: int
+    dilation: int
+    padding: int
+    size: int
+
+
+def axis_down(sh: NestShape) -> NestAxis:
+    """Return the axis of rows."""
+    return NestAxis(sh.rows, sh.taps_v, sh.stride_v, sh.dilation_v, sh.padding_v, sh.in_rows)
+
+
+def axis_across(sh: NestShape) -> NestAxis:
+    """Return the axis of columns."""
+    return NestAxis(sh.columns, sh.taps_h, sh.stride_h, sh.dilation_h, sh.padding_h, sh.in_columns)
 
 
 @lru_cache(maxsize=64)

@@ -28,10 +28,6 @@ from hwsim.workload.synthetic_tensors import typical_zero_share
 BREAKDOWN = ("mac", "rf", "noc", "glb", "dram", "leakage")
 """The parts of an energy, in the order of results."""
 
-_LEVELS = tuple(Level)
-_PSUM = tuple(Operand).index(Operand.PSUM)
-_FILTER = tuple(Operand).index(Operand.FILTER)
-
 
 @dataclass(frozen=True)
 class LayerCost:
@@ -215,16 +211,15 @@ class LayerPricer:
         ofmap words leave at the width of this layer's activations, as their reader's precision is not known here.
         """
         memory = accesses.energy_pj(self.costs, self.tile.word_bits, self.tile.psum_bits)
-        per_operand = accesses.words.sum(axis=2)
-        dram_bits = 0
-        for level in (Level.DRAM, Level.GLB):
-            index = _LEVELS.index(level)
-            level_bits = 0
-            for operand, words in enumerate(per_operand[index].tolist()):
-                width = bits.weight if operand == _FILTER else bits.activation
-                if operand == _PSUM and level is not Level.DRAM:
-                    width = self.tile.psum_bits
-                level_bits += words * width
-            memory[level.value] = level_bits * self.costs[index]
-            dram_bits = level_bits if level is Level.DRAM else dram_bits
-        return memory, max(processing_cycles, math.ceil(dram_bits / self.tile.dram_bits_per_cycle))
+        widths = {Operand.IFMAP: bits.activation, Operand.FILTER: bits.weight, Operand.PSUM: self.tile.psum_bits}
+        moved = {
+            Level.DRAM: self._bits_at(accesses, Level.DRAM, {**widths, Operand.PSUM: bits.activation}),
+            Level.GLB: self._bits_at(accesses, Level.GLB, widths),
+        }
+        for level, level_bits in moved.items():
+            memory[level.value] = level_bits * self.costs.pj_per_bit(level)
+        return memory, max(processing_cycles, math.ceil(moved[Level.DRAM] / self.tile.dram_bits_per_cycle))
+
+    @staticmethod
+    def _bits_at(accesses: AccessCounts, level: Level, widths: dict[Operand, int]) -> int:
+        return sum(words * widths[operand] for operand, words in accesses.by_operand(level).items())

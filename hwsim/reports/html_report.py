@@ -66,7 +66,7 @@ def _row(one: LayerRun) -> str:
     mapping = " ".join(f"{letter}={value}" for letter, value in analysis.mapping.as_dict().items())
     cells = [
         one.layer.name,
-        one.layer.kind,
+        one.layer.kind.value,
         f"{cost.macs:,}",
         f"{cost.cycles:,}",
         f"{100 * analysis.utilization:.2f}",

@@ -14,6 +14,7 @@ from hwsim.simulation.simulate import Run
 from hwsim.vocabulary import Level
 
 PICO_PER_MICRO = 1e6
+_LEVEL_NAMES = {Level.DRAM: "DRAM", Level.GLB: "GLB", Level.NOC: "NoC", Level.RF: "RF"}
 
 
 def simulation_table(run: Run) -> Table:
@@ -92,7 +93,7 @@ def _row(one: LayerRun) -> tuple[str, ...]:
     narrow = f" {bits.weight}b" if one.cost.macs and bits.weight != 8 else ""
     return (
         one.layer.name,
-        one.layer.kind + narrow,
+        f"{one.layer.kind}{narrow}",
         f"{cost.macs:,}" if cost.macs else "-",
         f"{cost.cycles:,}",
         f"{100 * one.analysis.utilization:.1f}",
@@ -132,11 +133,8 @@ def _percent(part: float, whole: float) -> str:
 
 def _totals(run: Run) -> list[str]:
     latency_s = run.latency_ms / 1e3
-    words = run.accesses.words
-    word_bits, psum_bits = run.tile.word_bits, run.tile.psum_bits
     dram_bytes = sum(dram_bits(one.analysis.accesses, run.tile, one.analysis.ifmap_coding) for one in run.runs) / 8
-    glb = words[list(Level).index(Level.GLB)].sum(axis=1)
-    glb_bytes = (float(glb[0] + glb[1]) * word_bits + float(glb[2]) * psum_bits) / 8
+    glb_bytes = run.accesses.bits(run.tile.word_bits, run.tile.psum_bits)[Level.GLB] / 8
     lines = [
         f"energy {_energy(run.energy_pj)} a batch, {run.energy_pj / run.macs:.3f} pJ a MAC" if run.macs else "no MACs",
         f"latency {run.latency_ms:,.4g} ms a batch, {run.network.batch / latency_s:,.5g} images/s,"
@@ -153,9 +151,7 @@ def _totals(run: Run) -> list[str]:
 
 def _sources(run: Run) -> list[str]:
     costs = run.pricer.costs
-    figures = ", ".join(
-        f"{level} {figure:.4g}" for level, figure in zip(("DRAM", "GLB", "NoC", "RF"), costs[:4], strict=True)
-    )
+    figures = ", ".join(f"{_LEVEL_NAMES[level]} {costs.pj_per_bit(level):.4g}" for level in Level)
     return [
         f"costs: {run.pricer.preset.name} ({figures} pJ a bit); {run.pricer.preset.description}",
         f"MAC: {run.pricer.mac.source} ({run.mac_table_name} table)",

@@ -47,7 +47,7 @@ class LayerRun:
         analysis = self.analysis
         return {
             "name": self.layer.name,
-            "type": self.layer.kind,
+            "type": self.layer.kind.value,
             "macs": self.cost.macs,
             "cycles": self.cost.cycles,
             "processing_cycles": analysis.processing_cycles,

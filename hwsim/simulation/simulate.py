@@ -195,7 +195,7 @@ def _alone(treated: Treated, name: str) -> Treated:
 def _row(run: LayerRun) -> dict[str, Any]:
     row: dict[str, Any] = {
         "name": run.layer.name,
-        "type": run.layer.kind,
+        "type": run.layer.kind.value,
         "macs": run.cost.macs,
         "weight_bits": run.bits.weight,
         "activation_bits": run.bits.activation,

@@ -135,7 +135,7 @@ def _arrivals(network: Network, left: list[Layer], index: int) -> list[_Arrival]
     producers = [i for i in network.inputs[index] if i != NETWORK_INPUT]
     whole = [network.layers[i] for i in producers]
     return [
-        _Arrival(layer.name, output_shape(layer)[0], output_shape(left[i])[0])
+        _Arrival(layer.name, output_shape(layer).channels, output_shape(left[i]).channels)
         for i, layer in zip(producers, whole, strict=True)
     ]
 
