@@ -20,7 +20,7 @@ from hwsim.kernels.nest import glb_bits
 from hwsim.kernels.timeline import PASS_FIELDS, pass_cycles, timeline
 from hwsim.kernels.tuples import NestMap, NestShape, NestTile
 from hwsim.kernels.walk import CLASS_FIELDS, axis_blocks, new_columns, walk
-from hwsim.mapping.lowering import lower_layer, lower_tile
+from hwsim.mapping.lowering import axis_across, axis_down, lower_layer, lower_tile
 from hwsim.mapping.mapping import Mapping, check_mapping
 from hwsim.vocabulary import Objective
 from hwsim.workload.layer import Layer
@@ -98,9 +98,16 @@ def run_cycles(
     return TimedRun(analysis, Timeline(recorded))
 
 
-def _walk(sh: NestShape, tl: NestTile, mp: NestMap) -> tuple[Ints, Ints, Ints]:
-    vertical = np.array([sh.stride_v, sh.dilation_v, sh.padding_v, sh.in_rows], np.int64)
-    horizontal = np.array([sh.stride_h, sh.dilation_h, sh.padding_h, sh.in_columns], np.int64)
+class _Passes(NamedTuple):
+    """A walked nest: words moved, what tells the classes of passes apart, and every pass (hwsim/kernels/walk.py)."""
+
+    words: Ints
+    classes: Ints
+    passes: Ints
+
+
+def _walk(sh: NestShape, tl: NestTile, mp: NestMap) -> _Passes:
+    vertical, horizontal = (np.array(axis[2:], np.int64) for axis in (axis_down(sh), axis_across(sh)))
     strips, column_blocks, folds = -(-sh.rows // mp.e), -(-sh.columns // mp.f), -(-sh.taps_v // mp.k)
     rows, columns = np.empty((strips, 2), np.int64), np.empty((column_blocks, 2), np.int64)
     axis_blocks(sh.rows, mp.e, vertical, 0, sh.taps_v, rows)
@@ -118,7 +125,7 @@ def _walk(sh: NestShape, tl: NestTile, mp: NestMap) -> tuple[Ints, Ints, Ints]:
     words = np.zeros(SHAPE, np.int64)
     classes = np.zeros((PASS_CLASSES, CLASS_FIELDS), np.int64)
     walk(sh, tl, mp, rows, read_rows, columns, words, classes, passes)
-    return words, classes, passes
+    return _Passes(words, classes, passes)
 
 
 def _durations(sh: NestShape, tl: NestTile, mp: NestMap, classes: Ints) -> Ints:

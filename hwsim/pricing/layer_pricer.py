@@ -17,7 +17,7 @@ from hwsim.errors import InputError
 from hwsim.hardware.accelerator import AcceleratorSpec, accelerator
 from hwsim.kernels.tuples import NestShape
 from hwsim.mapping.lowering import lower_layer
-from hwsim.mapping.mapper import best_mapping
+from hwsim.mapping.mapper import best_mapping, objective_named
 from hwsim.mapping.mapping import Mapping
 from hwsim.pricing.interleaved_zeros import PeOrder, switching_ratio
 from hwsim.pricing.work import OperandUse, Work
@@ -69,10 +69,7 @@ class LayerPricer:
         self.tile = accelerator(tile)
         given = mac_table if isinstance(mac_table, MacEnergyTable) else load_mac_table(mac_table)
         self.preset = costs if isinstance(costs, CostPreset) else load_costs(costs or self.tile.default_costs)
-        try:
-            self.objective = Objective(objective)
-        except ValueError:
-            raise InputError(f"objective '{objective}' is unknown; use energy, latency or edp") from None
+        self.objective = objective_named(objective)
         self.mac = MacPrice.on(self.tile, given, self.preset)
         self.mac_table = self.mac.table or given
         self.costs = self.preset.memory_costs(self.tile.glb_size_bytes, self.tile.word_bits, self.mac.full_mac_pj)

@@ -84,11 +84,11 @@ def _layer_events(run: Run, one: LayerRun, start: int) -> list[dict[str, Any]]:
 
 
 def _pass_events(run: Run, one: LayerRun, start: int) -> list[dict[str, Any]]:
-    _, timeline = run_cycles(
+    timed = run_cycles(
         one.layer, run.tile, one.analysis.mapping, events=TRACED_PASSES, ifmap_coding=one.analysis.ifmap_coding
     )
     events = []
-    for number, moments in enumerate(timeline.events.tolist()):
+    for number, moments in enumerate(timed.timeline.events.tolist()):
         for phase, begin, end in zip(PHASES, moments, moments[1:4], strict=False):
             if end > begin:
                 details = {"layer": one.layer.name, "pass": number, "cycles": end - begin}

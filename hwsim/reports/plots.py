@@ -85,10 +85,10 @@ def pe_heatmap(run: Run) -> str:
 def pass_timeline(run: Run) -> str:
     """Return the first passes of the longest layer: loading, filling, computing, as the cycle engine steps them."""
     one = max((one for one in run.runs if one.cost.macs), key=lambda one: one.cost.cycles, default=run.runs[0])
-    _, timeline = run_cycles(
+    timed = run_cycles(
         one.layer, run.tile, one.analysis.mapping, events=SHOWN_PASSES, ifmap_coding=one.analysis.ifmap_coding
     )
-    events = timeline.events
+    events = timed.timeline.events
     figure, axes = _figure(8, 0.13 * len(events) + 1.6)
     for column, (label, color) in enumerate(zip(PHASES, ("#ccb974", "#55a868", "#4c72b0"), strict=True)):
         start, end = events[:, column], events[:, column + 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,27 @@ from hwsim.engines.cycle_execution import Execution, execute
 from hwsim.errors import InputError
 from hwsim.mapping.mapping import Mapping
 from hwsim.pricing.layer_pricer import LayerPricer
-from hwsim.pricing.sampled_streams import sample_mac_energy
+from hwsim.pricing.sampled_streams import Tensors, sample_mac_energy
 from hwsim.pricing.work import OperandUse, Work
 from hwsim.simulation.layer_run import EngineName, LayerRun
 from hwsim.vocabulary import Precision, ZeroShares
 from hwsim.workload.layer import ConvLayer, Layer
 from hwsim.workload.synthetic_tensors import ZERO_ACTIVATIONS, draw_filters, draw_ifmap, generator, quantize_weights
+
+
+class _Filters(NamedTuple):
+    """Weights as the PEs multiply them, and the share of them that was pruned, not only rounded to zero."""
+
+    words: NDArray[Any]
+    pruned: float
+
+
+class _OnData(NamedTuple):
+    """A layer on its tensors; `mac_pj`: a MAC's mean energy on them, None where no model tells."""
+
+    execution: Execution
+    pruned: float
+    mac_pj: float | None
 
 
 class CycleEngine:
@@ -75,32 +90,30 @@ class CycleEngine:
             )
         return LayerRun(layer, done, cost, bits, shares)
 
-    def _execute(
-        self, layer: Layer, bits: Precision, zeros: ZeroShares, mapping: Mapping | None
-    ) -> tuple[Execution, float, float | None]:
-        """Return the execution, the share of weights pruned (not only rounded to zero), a MAC's energy on the data."""
+    def _execute(self, layer: Layer, bits: Precision, zeros: ZeroShares, mapping: Mapping | None) -> _OnData:
         rng = generator(self.seed, layer)
         ifmap = draw_ifmap(layer, bits.activation, rng, zeros.ifmap)
-        filters, pruned = None, zeros.filter or 0.0
-        if isinstance(layer, ConvLayer):
-            given = self.weights.get(layer.name)
-            if given is None:
-                filters = draw_filters(layer, bits.weight, pruned, rng)
-            else:
-                filters, pruned = self._given(layer, given, bits.weight)
         chosen = mapping or self.pricer.mapping(layer)
+        if not isinstance(layer, ConvLayer):
+            return _OnData(execute(layer, self.pricer.tile, ifmap, None, chosen), zeros.filter or 0.0, None)
+        given = self.weights.get(layer.name)
+        if given is None:
+            pruned = zeros.filter or 0.0
+            filters = draw_filters(layer, bits.weight, pruned, rng)
+        else:
+            filters, pruned = self._given(layer, given, bits.weight)
         done = execute(layer, self.pricer.tile, ifmap, filters, chosen)
         mac_pj = None
-        if isinstance(layer, ConvLayer) and filters is not None and self.model is not None:
+        if self.model is not None:
             typical = layer.name not in self.weights and not zeros.filter and zeros.ifmap is None
-            mac_pj = self._mac_on_data(layer, chosen, (ifmap, filters), bits, typical=typical)
-        return done, pruned, mac_pj
+            mac_pj = self._mac_on_data(layer, chosen, Tensors(ifmap, filters), bits, typical=typical)
+        return _OnData(done, pruned, mac_pj)
 
     def _mac_on_data(
         self,
         layer: ConvLayer,
         mapping: Mapping,
-        tensors: tuple[NDArray[Any], NDArray[Any]],
+        tensors: Tensors,
         bits: Precision,
         *,
         typical: bool,
@@ -116,7 +129,7 @@ class CycleEngine:
         seen = sample_mac_energy(layer, mapping, tensors, self.model, rng)
         expected = seen
         if not typical:
-            drawn = (draw_ifmap(layer, bits.activation, rng), draw_filters(layer, bits.weight, 0.0, rng))
+            drawn = Tensors(draw_ifmap(layer, bits.activation, rng), draw_filters(layer, bits.weight, 0.0, rng))
             expected = sample_mac_energy(layer, mapping, drawn, self.model, rng)
         mac = self.pricer.mac
         clock_fj = mac.clock_fj(bits)
@@ -127,14 +140,14 @@ class CycleEngine:
         ratio = max(0.0, seen.mean_fj - clock_fj) / (expected.mean_fj - clock_fj)
         return mac.scaled_pj(ratio, bits)
 
-    def _given(self, layer: ConvLayer, weights: NDArray[Any], bits: int) -> tuple[NDArray[Any], float]:
-        shape = (layer.out_channels, layer.in_channels // layer.groups, layer.kernel_height, layer.kernel_width)
+    def _given(self, layer: ConvLayer, weights: NDArray[Any], bits: int) -> _Filters:
+        shape = layer.filter_shape
         if weights.shape != shape:
             raise InputError(
                 f"layer '{layer.name}': its weights have the shape {weights.shape} but the layer needs {shape};"
                 " a policy that removes channels cannot run on the weights of the whole network"
             )
-        return quantize_weights(weights, bits), float(np.mean(weights == 0))
+        return _Filters(quantize_weights(weights, bits), float(np.mean(weights == 0)))
 
     def _pricing_note(self) -> str:
         mac = self.pricer.mac

@@ -130,7 +130,8 @@ def compare(measured: list[Measured], tile: AcceleratorSpec) -> list[Compared]:
     """Run each layer's mapping on the cycle engine and put it beside what the chip measured."""
     compared = []
     for index, row in enumerate(measured):
-        run, _ = run_cycles(row.layer, tile, row.mapping, ifmap_coding=_coding(row.zero_ifmap or 0.0, tile))
+        coding = _coding(row.zero_ifmap or 0.0, tile)
+        run = run_cycles(row.layer, tile, row.mapping, ifmap_coding=coding).analysis
         following = measured[min(index + 1, len(measured) - 1)].zero_ifmap
         compared.append(
             Compared(
@@ -183,7 +184,7 @@ def choices(compared: list[Compared], tile: AcceleratorSpec, objective: Objectiv
     found = []
     for row in compared:
         mapping = best_mapping(row.measured.layer, tile, NORMALIZED, objective)
-        run, _ = run_cycles(row.measured.layer, tile, mapping)
+        run = run_cycles(row.measured.layer, tile, mapping).analysis
         energies = [
             sum(cost.accesses.energy_pj(NORMALIZED, tile.word_bits, tile.psum_bits).values()) for cost in (run, row.run)
         ]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.workload.layer import ConvLayer, ElementwiseLayer, Layer
+from hwsim.workload.layer import ConvLayer, Layer
 
 CLIP_TO_SCALE = {1: 1.86, 2: 2.831, 3: 3.897, 4: 5.029, 5: 6.205, 6: 7.413, 7: 8.646, 8: 9.897}
 """Clipping point of a Laplace distribution over its scale by bits: W(3 * 4^bits). Source: Banner et al., Table 1."""
@@ -41,11 +41,7 @@ def draw_ifmap(layer: Layer, bits: int, rng: np.random.Generator, zero_share: fl
 
     `zero_share`: the share of zeros among them, met to a word; a typical one where left out.
     """
-    if isinstance(layer, ElementwiseLayer):
-        shape: tuple[int, ...] = (layer.operands, layer.batch, layer.channels, layer.height, layer.width)
-    else:
-        channels = layer.in_channels if isinstance(layer, ConvLayer) else layer.channels
-        shape = (layer.batch, channels, layer.in_height, layer.in_width)
+    shape = layer.ifmap_shape
     values: NDArray[Any] = np.abs(laplace_words(shape, bits, rng))
     values[rng.random(shape, np.float32) < ZERO_ACTIVATIONS] = 0
     if zero_share is not None:
@@ -64,8 +60,7 @@ def _set_zero_share(words: NDArray[Any], share: float, rng: np.random.Generator)
 
 def draw_filters(layer: ConvLayer, bits: int, zero_weight: float, rng: np.random.Generator) -> NDArray[Any]:
     """Return weights [M, C/groups, R, S], `bits` wide, of which a share is pruned to zero at random."""
-    shape = (layer.out_channels, layer.in_channels // layer.groups, layer.kernel_height, layer.kernel_width)
-    values = laplace_words(shape, bits, rng)
+    values = laplace_words(layer.filter_shape, bits, rng)
     if zero_weight:
         pruned = rng.permutation(values.size)[: int(zero_weight * values.size)]
         values.reshape(-1)[pruned] = 0
