@@ -53,6 +53,13 @@ class Objective(str, Enum):
     EDP = "edp"
 
 
+class EngineName(str, Enum):
+    """How counts and cycles are found: in closed form, or by running the mapping on tensors."""
+
+    ANALYTIC = "analytic"
+    CYCLE = "cycle"
+
+
 class Precision(NamedTuple):
     """Widths of a layer's operands, bits."""
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from hwsim.engines.access_counts import AccessCounts
+from hwsim.engines.counts_result import Accesses, CountsResult
 from hwsim.hardware.accelerator import AcceleratorSpec
 from hwsim.kernels.nest import axis_words, ceil_div, count_cycles, folded_rows, processing_cycles, reloads
 from hwsim.kernels.tuples import NestMap, NestShape, NestTile
@@ -18,8 +21,11 @@ from hwsim.mapping.mapping import Mapping, check_mapping
 from hwsim.vocabulary import Direction, Level, Objective, Operand
 from hwsim.workload.layer import Layer
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Analysis:
     """What a layer costs on a tile with a mapping.
 
@@ -40,6 +46,45 @@ class Analysis:
     active_pes: int = 0
     utilization: float = 0.0
     ifmap_coding: float = 1.0
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the words moved: a row for each level and operand, read and written."""
+        import pandas as pd
+
+        counts = self.accesses.as_dict()
+        rows = [
+            {"level": level, "operand": operand, **words}
+            for level, operands in counts.items()
+            for operand, words in operands.items()
+        ]
+        return pd.DataFrame(rows)
+
+    def result(self) -> CountsResult:
+        """Return what a file of these counts holds."""
+        return CountsResult(
+            name=self.layer.name,
+            type=self.layer.kind,
+            cycles=self.cycles,
+            processing_cycles=self.processing_cycles,
+            stall_cycles=self.stall_cycles,
+            active_pes=self.active_pes,
+            utilization=self.utilization,
+            accesses=Accesses.of(self.accesses),
+            mapping=self.mapping,
+        )
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Return the counts as the text of a file; with a path, also write it there, whole or not at all."""
+        return self.result().to_json(path)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.layer.name}: {self.cycles:,} cycles, {self.active_pes} PEs,"
+            f" {100 * self.utilization:.1f} % busy, {self.accesses.total(Level.DRAM):,} DRAM words)"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>\n{self.to_frame().to_html(index=False)}"
 
 
 def analyze(

@@ -25,7 +25,7 @@ FEW_POSITIONS = 8
 """Up to so many ofmap positions (fully connected layers have one) the sum over channels is the loop to vectorise."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Execution(Analysis):
     """An Analysis of executed data, with the results.
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from hwsim.engines.analytic import dram_cycles
 from hwsim.engines.cycle_timeline import PHASES, run_cycles
-from hwsim.simulation.layer_run import EngineName, LayerRun
-from hwsim.simulation.simulate import Run
-from hwsim.vocabulary import Level
+from hwsim.simulation.layer_run import LayerRun
+from hwsim.simulation.run import Run
+from hwsim.vocabulary import EngineName, Level
 
 LAYERS, ARRAY, DRAM, PASSES = 1, 2, 3, 4
 _TRACKS = {LAYERS: "layers", ARRAY: "PE array, time by cause", DRAM: "DRAM", PASSES: "PE array, first passes"}

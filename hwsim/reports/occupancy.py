@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hwsim.engines.analytic import Analysis, full_pass
 from hwsim.hardware.accelerator import AcceleratorSpec
 from hwsim.mapping.lowering import lower_layer
-from hwsim.simulation.simulate import Run
+from hwsim.simulation.run import Run
 
 Floats = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from hwsim.engines.cycle_timeline import PHASES, run_cycles
 from hwsim.pricing.layer_pricer import BREAKDOWN
 from hwsim.reports.occupancy import busy_share, mapped_pes
 from hwsim.simulation.layer_run import LayerRun
-from hwsim.simulation.simulate import Run
+from hwsim.simulation.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

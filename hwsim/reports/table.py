@@ -7,10 +7,11 @@ import math
 from rich import box
 from rich.table import Table
 
+from hwsim.energy.units import energy_text
 from hwsim.engines.analytic import dram_bits
 from hwsim.pricing.layer_pricer import BREAKDOWN, LayerCost
 from hwsim.simulation.layer_run import LayerRun
-from hwsim.simulation.simulate import Run
+from hwsim.simulation.run import Run
 from hwsim.vocabulary import Level
 
 PICO_PER_MICRO = 1e6
@@ -114,14 +115,6 @@ def _letters(one: LayerRun) -> str:
     return " ".join([*shown, *(short[flag] for flag in flags)])
 
 
-def _energy(energy_pj: float) -> str:
-    """Return an energy in the unit that keeps it between 1 and 1000."""
-    for unit, size_pj in (("mJ", 1e9), ("uJ", 1e6), ("nJ", 1e3)):
-        if energy_pj >= size_pj:
-            return f"{energy_pj / size_pj:,.4g} {unit}"
-    return f"{energy_pj:.4g} pJ"
-
-
 def _four_digits(value: float) -> str:
     decimals = 0 if value >= 1000 else max(0, 3 - math.floor(math.log10(value))) if value > 0 else 0
     return f"{value:,.{min(decimals, 6)}f}"
@@ -136,7 +129,9 @@ def _totals(run: Run) -> list[str]:
     dram_bytes = sum(dram_bits(one.analysis.accesses, run.tile, one.analysis.ifmap_coding) for one in run.runs) / 8
     glb_bytes = run.accesses.bits(run.tile.word_bits, run.tile.psum_bits)[Level.GLB] / 8
     lines = [
-        f"energy {_energy(run.energy_pj)} a batch, {run.energy_pj / run.macs:.3f} pJ a MAC" if run.macs else "no MACs",
+        f"energy {energy_text(run.energy_pj)} a batch, {run.energy_pj / run.macs:.3f} pJ a MAC"
+        if run.macs
+        else "no MACs",
         f"latency {run.latency_ms:,.4g} ms a batch, {run.network.batch / latency_s:,.5g} images/s,"
         f" {run.energy_pj * 1e-9 / latency_s:,.4g} mW",
         f"DRAM {dram_bytes / 1e6:,.2f} MB at {dram_bytes / latency_s / 1e9:.3g} GB/s"

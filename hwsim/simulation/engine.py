@@ -13,8 +13,8 @@ from hwsim.mapping.mapper import best_mapping
 from hwsim.mapping.mapping import Mapping
 from hwsim.pricing.layer_pricer import LayerPricer
 from hwsim.pricing.work import OperandUse, Work
-from hwsim.simulation.layer_run import EngineName, LayerRun
-from hwsim.vocabulary import Precision, ZeroShares
+from hwsim.simulation.layer_run import LayerRun
+from hwsim.vocabulary import EngineName, Precision, ZeroShares
 from hwsim.workload.layer import ConvLayer, Layer
 from hwsim.workload.synthetic_tensors import ZERO_ACTIVATIONS
 

@@ -3,115 +3,27 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from hwsim.energy.cost_preset import CostPreset
 from hwsim.energy.mac_table import MacEnergyTable
-from hwsim.engines.access_counts import AccessCounts
 from hwsim.errors import InputError
 from hwsim.hardware.accelerator import AcceleratorSpec, accelerator
 from hwsim.mapping.mapper import best_mappings
 from hwsim.mapping.mapping import Mapping
-from hwsim.pricing.layer_pricer import BREAKDOWN, LayerPricer
+from hwsim.pricing.layer_pricer import LayerPricer
 from hwsim.simulation.engine import Engine, make_engine
-from hwsim.simulation.layer_run import EngineName, LayerRun
+from hwsim.simulation.layer_run import LayerRun
 from hwsim.simulation.ofmap_residency import keep_in_glb
-from hwsim.vocabulary import Objective, Precision, ZeroShares
+from hwsim.simulation.run import Run
+from hwsim.vocabulary import EngineName, Objective, Precision, ZeroShares
 from hwsim.workload.layer import ConvLayer
 from hwsim.workload.load import network as load_network
 from hwsim.workload.network import Network
 from hwsim.workload.policy import LayerTreatment, Treated, apply_policy
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """The result of a simulation.
-
-    `engine_wall_s`: seconds spent mapping and counting or executing, without start-up and files. `notes`: what a reader
-    must know to compare figures, a sentence each.
-    """
-
-    network: Network
-    tile: AcceleratorSpec
-    engine: EngineName
-    objective: Objective
-    pricer: LayerPricer
-    mac_table_name: str
-    engine_wall_s: float
-    runs: tuple[LayerRun, ...]
-    notes: tuple[str, ...] = ()
-
-    @cached_property
-    def breakdown_pj(self) -> dict[str, float]:
-        """Energy by part, pJ, over all layers."""
-        return {part: sum(run.cost.breakdown_pj[part] for run in self.runs) for part in BREAKDOWN}
-
-    @property
-    def energy_pj(self) -> float:
-        """Energy of the batch, pJ."""
-        return sum(self.breakdown_pj.values())
-
-    @property
-    def cycles(self) -> int:
-        """Cycles of the batch, one layer after the other."""
-        return sum(run.cost.cycles for run in self.runs)
-
-    @property
-    def latency_ms(self) -> float:
-        """Time of the batch, ms."""
-        return self.tile.latency_ms(self.cycles)
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of the batch."""
-        return sum(run.cost.macs for run in self.runs)
-
-    @property
-    def accesses(self) -> AccessCounts:
-        """Words moved over all layers."""
-        return AccessCounts(np.sum([run.analysis.accesses.words for run in self.runs], axis=0))
-
-    @cached_property
-    def layers(self) -> pd.DataFrame:
-        """One row a layer: shape, time, price, words at each level."""
-        import pandas as pd
-
-        return pd.DataFrame([_row(run) for run in self.runs])
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the content of the result file."""
-        from hwsim.simulation.provenance import provenance
-
-        return {
-            "schema": 1,
-            "network": self.network.name,
-            "accelerator": self.tile.name,
-            "batch": self.network.batch,
-            "engine": self.engine.value,
-            "objective": self.objective.value,
-            "costs": self.pricer.preset.name,
-            "mac_table": self.mac_table_name,
-            "engine_wall_s": self.engine_wall_s,
-            "totals": {
-                "macs": self.macs,
-                "cycles": self.cycles,
-                "latency_ms": self.latency_ms,
-                "energy_pj": self.energy_pj,
-                "energy_breakdown_pj": self.breakdown_pj,
-                "accesses": self.accesses.as_dict(),
-            },
-            "layers": [run.as_json() for run in self.runs],
-            "notes": list(self.notes),
-            "provenance": provenance(self.pricer),
-        }
 
 
 def simulate(
@@ -190,28 +102,3 @@ def _alone(treated: Treated, name: str) -> Treated:
     index = treated.network.index(name)
     alone = Network(treated.network.name, (treated.network.layers[index],), ((-1,),))
     return Treated(alone, (treated.precisions[index],), (treated.zeros[index],))
-
-
-def _row(run: LayerRun) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "name": run.layer.name,
-        "type": run.layer.kind.value,
-        "macs": run.cost.macs,
-        "weight_bits": run.bits.weight,
-        "activation_bits": run.bits.activation,
-        "cycles": run.cost.cycles,
-        "processing_cycles": run.analysis.processing_cycles,
-        "stall_cycles": sum(run.analysis.stall_cycles.values()),
-        "latency_ms": run.cost.latency_ms,
-        "active_pes": run.analysis.active_pes,
-        "utilization": run.analysis.utilization,
-        "bound": run.bound,
-        "energy_pj": run.cost.energy_pj,
-        **{f"{part}_pj": run.cost.breakdown_pj[part] for part in BREAKDOWN},
-    }
-    for level, operands in run.analysis.accesses.as_dict().items():
-        for operand, directions in operands.items():
-            for direction, words in directions.items():
-                row[f"{level}_{operand}_{direction}_words"] = words
-    row["mapping"] = " ".join(f"{letter}{value}" for letter, value in run.analysis.mapping.as_dict().items())
-    return row
