@@ -26,7 +26,7 @@ from hwsim.workload.network import Network
 from hwsim.workload.policy import LayerTreatment, Treated, apply_policy
 
 
-def simulate(
+def simulate(  # noqa: PLR0913  the face of the package: every setting by name, each with a default
     network: Network | str | Path,
     tile: AcceleratorSpec | str | Path = "paper",
     engine: EngineName | str = EngineName.ANALYTIC,

@@ -40,7 +40,7 @@ class NetworkBuilder:
         self._inputs.append(tuple(dict.fromkeys(producers)))
         return FeatureMap(output_shape(layer), (len(self._layers) - 1,))
 
-    def conv(
+    def conv(  # noqa: PLR0913  the figures of a convolution, as every framework names them
         self,
         x: FeatureMap,
         name: str,
