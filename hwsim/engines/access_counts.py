@@ -52,11 +52,6 @@ class AccessCounts:
         """Return the names of the levels, so that `dict(accesses)` is what the result file holds."""
         return tuple(level.value for level in LEVELS)
 
-    @staticmethod
-    def zero() -> AccessCounts:
-        """Return counts of nothing."""
-        return AccessCounts(np.zeros(SHAPE, np.int64))
-
     def get(self, level: Level, operand: Operand, direction: Direction) -> int:
         """Return one count, words."""
         return int(self.words[_PLACES[level], _PLACES[operand], _PLACES[direction]])
@@ -97,9 +92,6 @@ class AccessCounts:
             level.value: float(bits) * costs.pj_per_bit(level)
             for level, bits in self.bits(word_bits, psum_bits).items()
         }
-
-    def __add__(self, other: AccessCounts) -> AccessCounts:
-        return AccessCounts(self.words + other.words)
 
     def __eq__(self, other: Any) -> bool:
         if isinstance(other, dict):

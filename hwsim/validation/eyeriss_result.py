@@ -53,24 +53,14 @@ class LayerOnChip(Part):
         )
 
 
-class EnergyShares(Part):
-    """Energy of a layer by part, relative to what the paper's Fig. 10 prints."""
-
-    name: str
-    alu: float
-    dram: float
-    rf: float
-    rf_error_pct: float
-
-
 class EyerissValidation(Document):
-    """AlexNet and VGG16, chip beside engine; `fig10`: empty, the chip's energies are not modelled yet."""
+    """AlexNet and VGG16, chip beside engine; `fig10`, energies by part, is empty: the chip's are not modelled yet."""
 
     KIND: ClassVar[str] = "a comparison with the Eyeriss chip"
 
     alexnet: tuple[LayerOnChip, ...]
     vgg16: tuple[LayerOnChip, ...]
-    fig10: tuple[EnergyShares, ...] = ()
+    fig10: tuple[()] = ()
 
     @staticmethod
     def of(alexnet: list[Compared], vgg16: list[Compared]) -> EyerissValidation:

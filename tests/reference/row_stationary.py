@@ -136,7 +136,7 @@ class Machine:
 
     def limited(self, psum: int) -> int:
         """A psum as the GLB keeps it."""
-        half = 2 ** (self.tile.psum_bits - 1)
+        half = 1 << (self.tile.psum_bits - 1)
         if -half <= psum < half:
             return psum
         self.overflows += 1

@@ -10,7 +10,7 @@ from hwsim.energy.mac_table import load_mac_table
 from hwsim.engines.operand_statistics import run_length_bits
 from hwsim.errors import InputError
 from hwsim.mapping.lowering import lower_layer
-from hwsim.pricing.sampled_streams import operand_stream
+from hwsim.pricing.sampled_streams import Tensors, operand_stream
 from hwsim.simulation.simulate import simulate
 from hwsim.vocabulary import Precision, ZeroShares
 from hwsim.workload.builtin.builder import NetworkBuilder
@@ -150,7 +150,7 @@ def test_streams_are_those_of_a_pe() -> None:
     mapping = hwsim.Mapping(m=3, n=1, e=1, f=5, p=3, q=2, r=1, t=1)
     rng = np.random.default_rng(0)
     ifmap, filters = draw_ifmap(layer, 8, rng), draw_filters(layer, 8, 0.0, rng)
-    stream = operand_stream(lower_layer(layer), mapping.lowered(), (ifmap, filters), rng)
+    stream = operand_stream(lower_layer(layer), mapping.lowered(), Tensors(ifmap, filters), rng)
     expected = []
     for column in range(layer.out_width):
         psums = [0, 0, 0]

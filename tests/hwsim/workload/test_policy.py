@@ -54,7 +54,7 @@ def test_a_layer_may_read_fewer_channels_than_arrive() -> None:
 def test_no_name_of_a_pruner_means_anything() -> None:
     """A pruner that hwsim never heard of is priced like any other, by what the policy states beside it."""
     net = network("vgg11-cifar")
-    fields = {"sparsity": 0.5, "realised_sparsity": 0.25, "out_channels": 40, "zero_filter": 0.3}
+    fields: dict[str, Any] = {"sparsity": 0.5, "realised_sparsity": 0.25, "out_channels": 40, "zero_filter": 0.3}
     known, unheard = (
         apply_policy(net, {"features.0": LayerTreatment(pruner=name, **fields)}) for name in ("level", "my.own:Pruner")
     )
@@ -81,7 +81,7 @@ def test_a_pruned_layer_that_states_nothing_is_refused_with_the_remedy(tmp_path:
     with pytest.raises(InputError, match=r"layer 'features.4' has pruner 'level' and sparsity 0\.5"):
         simulate("vgg11-cifar", policy={"features.4": LayerTreatment(**entry)})
     path.write_text(json.dumps({"layers": {"features.4": {**entry, stated: 1}}}))
-    assert read_policy(path)["features.4"] == LayerTreatment(**entry, **{stated: 1})
+    assert read_policy(path)["features.4"] == LayerTreatment(**{**entry, stated: 1})
 
 
 def test_layers_that_are_added_lose_the_same_channels() -> None:
@@ -132,7 +132,7 @@ def test_groups_stay_whole() -> None:
         ({"features.1": {}}, "unknown layer of vgg11-cifar in the policy 'features.1': did you mean"),
     ],
 )
-def test_policies_of_another_network_are_refused(policy: dict[str, dict[str, int]], message: str) -> None:
+def test_policies_of_another_network_are_refused(policy: dict[str, dict[str, Any]], message: str) -> None:
     with pytest.raises(InputError, match=message):
         left("vgg11-cifar", {name: LayerTreatment(**fields) for name, fields in policy.items()})
 
