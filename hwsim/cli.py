@@ -10,6 +10,7 @@ from hwsim.commandline.group import CommandGroup
 
 COMMANDS = {
     "simulate": "Network on a tile: energy, cycles and accesses, by layer and level",
+    "compare": "Results of simulations side by side, with what each saves",
     "networks": "Built-in networks, and the layers of one",
     "accelerators": "Built-in tiles, the file of one, and the schema of such files",
     "costs": "Built-in memory costs, the file of one, and their calibration",

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from hwsim.mapping.mapping import Mapping
     from hwsim.simulation.run import Run
-    from hwsim.workload.policy import LayerTreatment
 
 _FILE = click.Path(path_type=Path)
 
@@ -89,7 +88,7 @@ def command(
         mac_table=mac_table,
         costs=costs,
         bits=bits,
-        policy=_policy(policy),
+        policy=policy,
         mappings=_mappings(mapping, layer),
         layer=layer,
         seed=seed,
@@ -122,14 +121,6 @@ def _print(run: Run, *, aside: bool) -> None:
     console, table = terminal(stderr=aside), simulation_table(run)
     console.print(table if fits(console, table) else narrow_table(run))
     click.echo("\n".join(simulation_summary(run)), err=aside)
-
-
-def _policy(path: Path | None) -> dict[str, LayerTreatment] | None:
-    if path is None:
-        return None
-    from hwsim.workload.policy import read_policy
-
-    return read_policy(path)
 
 
 def _mappings(path: Path | None, layer: str | None) -> dict[str, Mapping] | None:

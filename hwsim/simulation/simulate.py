@@ -23,7 +23,7 @@ from hwsim.vocabulary import EngineName, Objective, Precision, ZeroShares
 from hwsim.workload.layer import ConvLayer
 from hwsim.workload.load import network as load_network
 from hwsim.workload.network import Network
-from hwsim.workload.policy import LayerTreatment, Treated, apply_policy
+from hwsim.workload.policy import LayerTreatment, Treated, apply_policy, read_policy
 
 
 def simulate(  # noqa: PLR0913  the face of the package: every setting by name, each with a default
@@ -36,7 +36,7 @@ def simulate(  # noqa: PLR0913  the face of the package: every setting by name, 
     mac_table: MacEnergyTable | Path | None = None,
     costs: CostPreset | str | Path | None = None,
     bits: int | None = None,
-    policy: dict[str, LayerTreatment] | None = None,
+    policy: dict[str, LayerTreatment] | str | Path | None = None,
     mappings: dict[str, Mapping] | None = None,
     layer: str | None = None,
     seed: int = 0,
@@ -45,7 +45,8 @@ def simulate(  # noqa: PLR0913  the face of the package: every setting by name, 
 ) -> Run:
     """Return what a network costs on a tile.
 
-    `bits`: precision of all operands on the fixed datapath; `policy`: precision, sparsity and shape by layer;
+    `bits`: precision of all operands on the fixed datapath; `policy`: precision, zeros and channels by layer, or the
+    file that holds them;
     `mappings`: by layer name, the mapper's choice elsewhere; `layer`: simulate this one alone; `weights`: by layer
     name, for the cycle engine; `keep_ofmaps`: an ofmap that fits stays in the GLB for its readers.
     Raises InputError for unknown names, layers that cannot be mapped and precisions that were not characterized.
@@ -53,7 +54,8 @@ def simulate(  # noqa: PLR0913  the face of the package: every setting by name, 
     net = network if isinstance(network, Network) else load_network(network, batch)
     spec = accelerator(tile)
     pricer = LayerPricer(spec, mac_table, costs, objective)
-    treated = apply_policy(net, policy) if policy is not None else _untreated(net)
+    treatments = read_policy(Path(policy)) if isinstance(policy, str | Path) else policy
+    treated = apply_policy(net, treatments) if treatments is not None else _untreated(net)
     if layer is not None:
         treated = _alone(treated, layer)
     for name in mappings or {}:

@@ -288,3 +288,26 @@ def test_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "accelerators" in done.stdout
+
+
+def test_results_are_compared(tmp_path: Path) -> None:
+    wide, narrow, out = tmp_path / "wide.json", tmp_path / "narrow.json", tmp_path / "c.json"
+    _run("simulate", "resnet20-cifar", "--json", wide)
+    _run("simulate", "resnet20-cifar", "--bits", 5, "--costs", "7nm", "--json", narrow)
+    result = _run("compare", wide, narrow, "--json", out)
+    assert result.exit_code == 0, result.output
+    assert "narrow.json" in result.stdout and "costs differ (paper-fig2a, 7nm)" in result.stdout
+    energies = [json.loads(path.read_text())["totals"]["energy_pj"] for path in (wide, narrow)]
+    content = json.loads(out.read_text())
+    assert [run["energy_pj"] for run in content["runs"]] == energies
+    assert content["runs"][1]["saved_pct"] == pytest.approx(100 * (1 - energies[1] / energies[0]))
+    assert json.loads(_run("compare", wide, narrow, "--json", "-").stdout) == content
+
+
+def test_what_cannot_be_compared_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps({"schema": 1, "runs": []}))
+    result = _run("compare", path)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert f"'{path}' is not a result of `hwsim simulate --json`: unknown field 'runs'" in result.stderr
+    assert _run("compare").exit_code == 2

@@ -160,5 +160,8 @@ def test_policy_files_as_searches_write_them(tmp_path: Path) -> None:
     entry = {"pruner": "splicing", "sparsity": 0.3, "realised_sparsity": 0.29, "bits": 5}
     entry |= {"in_channels": 3, "out_channels": 64, "zero_filter": 0.29, "zero_ifmap": 0.02}
     path.write_text(json.dumps({"schema": 1, "model": "m", "data": "d", "layers": {"features.0": entry}}))
-    treated = apply_policy(network("vgg11-cifar"), read_policy(path))
+    treatments = read_policy(path)
+    treated = apply_policy(network("vgg11-cifar"), treatments)
     assert (treated.precisions[0], treated.zeros[0]) == (Precision(5, 5), ZeroShares(0.29, 0.02))
+    first, second = (simulate("vgg11-cifar", policy=given, layer="features.0") for given in (path, treatments))
+    assert first.energy_pj == second.energy_pj < simulate("vgg11-cifar", layer="features.0").energy_pj
