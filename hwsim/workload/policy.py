@@ -16,7 +16,7 @@ from hwsim.errors import InputError, unknown_name
 from hwsim.files.reading import read_json
 from hwsim.files.schema_errors import first_error
 from hwsim.vocabulary import Precision, ZeroShares
-from hwsim.workload.layer import ConvLayer, ElementwiseLayer, Layer, PoolLayer
+from hwsim.workload.layer import ConvLayer, ElementwiseLayer, FCLayer, Layer, PoolLayer
 from hwsim.workload.network import NETWORK_INPUT, Network, output_shape
 
 NOTHING_PRUNED = (None, "none")
@@ -132,12 +132,18 @@ class _Arrival:
 
 
 def _arrivals(network: Network, left: list[Layer], index: int) -> list[_Arrival]:
-    producers = [i for i in network.inputs[index] if i != NETWORK_INPUT]
-    whole = [network.layers[i] for i in producers]
-    return [
-        _Arrival(layer.name, output_shape(layer).channels, output_shape(left[i]).channels)
-        for i, layer in zip(producers, whole, strict=True)
+    """Return what each producer of a layer leaves; the network's own input keeps all it has."""
+    layer, sources = network.layers[index], network.inputs[index]
+    arrivals = [
+        _Arrival(network.layers[i].name, output_shape(network.layers[i]).channels, output_shape(left[i]).channels)
+        for i in sources
+        if i != NETWORK_INPUT
     ]
+    if NETWORK_INPUT in sources and arrivals and not isinstance(layer, FCLayer):
+        channels = layer.in_channels if isinstance(layer, ConvLayer) else layer.channels
+        own = channels if isinstance(layer, ElementwiseLayer) else channels - sum(one.before for one in arrivals)
+        arrivals.append(_Arrival("the network's input", own, own))
+    return arrivals
 
 
 def _left(layer: Layer, treatment: LayerTreatment, arrivals: list[_Arrival]) -> Layer:
@@ -149,7 +155,9 @@ def _left(layer: Layer, treatment: LayerTreatment, arrivals: list[_Arrival]) -> 
     arriving = _scaled(layer.in_channels, before, after)
     if layer.groups < layer.in_channels:
         arriving = -(-arriving // layer.groups) * layer.groups  # what is missing in a group is read as zeros
-    _check_channels(layer, treatment, arriving, arrivals)
+    # of producers that are cut or padded on the way nobody knows what arrives
+    known = not before or layer.in_channels % before == 0
+    _check_channels(layer, treatment, arriving if known else layer.in_channels, arrivals)
     ins = treatment.in_channels or arriving
     if layer.groups == layer.in_channels > 1:
         # each filter has one channel: those of a channel that is gone are gone as well
@@ -160,13 +168,16 @@ def _left(layer: Layer, treatment: LayerTreatment, arrivals: list[_Arrival]) -> 
 
 def _added(layer: ElementwiseLayer, arrivals: list[_Arrival]) -> int:
     """Return the channels of a sum; a shortcut that pads has fewer than the sum, and the widest decides."""
-    alike = len({one.before for one in arrivals}) == 1
-    if alike and len({one.after for one in arrivals}) > 1:
-        counts = " and ".join(f"{one.after} of '{one.producer}'" for one in arrivals)
+    whole = [one for one in arrivals if one.before == layer.channels]
+    if len({one.after for one in whole}) > 1:
+        counts = " and ".join(f"{one.after} of '{one.producer}'" for one in whole)
         raise InputError(
             f"layer '{layer.name}' adds feature maps of different channels after the policy: {counts}; layers that are"
             " added lose the same channels, state the same out_channels for them"
         )
+    before, after = sum(one.before for one in arrivals), sum(one.after for one in arrivals)
+    if not whole and before and before % layer.channels == 0:
+        return after // (before // layer.channels)  # its operands are joined from several layers each
     return min(layer.channels, max((one.after for one in arrivals), default=layer.channels))
 
 

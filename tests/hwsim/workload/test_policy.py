@@ -11,6 +11,7 @@ import pytest
 from hwsim.errors import InputError
 from hwsim.simulation.simulate import simulate
 from hwsim.vocabulary import NO_ZEROS_KNOWN, Precision, ZeroShares
+from hwsim.workload.builtin.builder import NetworkBuilder
 from hwsim.workload.layer import ConvLayer, Layer
 from hwsim.workload.load import network
 from hwsim.workload.network import Network, output_shape
@@ -111,6 +112,27 @@ def test_depthwise_layers_follow() -> None:
     assert conv(treated, "features.2.conv.2").in_channels == 48
     stated = left("mobilenet_v2", {"features.2.conv.1.0": LayerTreatment(in_channels=40)})
     assert conv(stated, "features.2.conv.2").in_channels == 40
+
+
+def joined() -> Network:
+    """Return two branches that join the image, twice, and are then added."""
+    net = NetworkBuilder("joined", (3, 8, 8))
+    first, second = net.conv(net.image, "a", 16, 3, padding=1), net.conv(net.image, "b", 16, 3, padding=1)
+    total = net.add("sum", net.concat(first, second), net.concat(second, first))
+    x = net.conv(net.concat(net.image, total), "c", 8, 1)
+    net.fc(net.pool(x, "pool", 2, 2), "fc", 10)
+    return net.build()
+
+
+def test_what_is_joined_arrives_joined() -> None:
+    policy = {"a": LayerTreatment(out_channels=4), "c": LayerTreatment(out_channels=6)}
+    treated = apply_policy(joined(), policy).network
+    assert output_shape(treated.layer("sum")).channels == 4 + 16
+    assert conv(treated, "c").in_channels == 3 + 4 + 16, "the image keeps its channels"
+    assert conv(treated, "fc").in_channels == 6 * 4 * 4
+    assert apply_policy(joined(), {**policy, "c": LayerTreatment(in_channels=23)}).network is not None
+    with pytest.raises(InputError, match=r"in_channels 24, but 23 arrive \(20 of 'sum', 3 of 'the network's input'\)"):
+        apply_policy(joined(), {**policy, "c": LayerTreatment(in_channels=24)})
 
 
 def test_groups_stay_whole() -> None:
