@@ -4,6 +4,7 @@ import hwsim
 tile = hwsim.accelerator("paper")
 run = hwsim.simulate(hwsim.network("resnet50"), tile)
 print(run.energy_pj, run.cycles, run.layers)
+print(hwsim.compare([run, hwsim.simulate("resnet50", tile.with_(glb_size_bytes=65536))]))
 """
 
 from __future__ import annotations

@@ -25,6 +25,15 @@ class MemoryCosts(NamedTuple):
         return float(getattr(self, f"{level.value}_pj_per_bit"))
 
 
+class MemoryEnergy(NamedTuple):
+    """Energy of the words that move at each level, pJ, outermost level first."""
+
+    dram_pj: float
+    glb_pj: float
+    noc_pj: float
+    rf_pj: float
+
+
 NORMALIZED = MemoryCosts(200.0, 6.0, 2.0, 1.0)
 """DRAM 200, GLB 6, inter-PE 2, RF 1 relative to each other; only the ratios steer a mapper.
 

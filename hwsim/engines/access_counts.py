@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.energy.memory_costs import MemoryCosts
+from hwsim.energy.memory_costs import MemoryCosts, MemoryEnergy
 from hwsim.vocabulary import Direction, Level, Operand
 
 LEVELS = tuple(Level)
@@ -86,12 +86,10 @@ class AccessCounts:
         per_level = (self.words.sum(axis=2) * word_widths(word_bits, psum_bits)).sum(axis=1)
         return dict(zip(LEVELS, per_level.tolist(), strict=True))
 
-    def energy_pj(self, costs: MemoryCosts, word_bits: int, psum_bits: int) -> dict[str, float]:
-        """Return the energy at each level, pJ."""
-        return {
-            level.value: float(bits) * costs.pj_per_bit(level)
-            for level, bits in self.bits(word_bits, psum_bits).items()
-        }
+    def energy(self, costs: MemoryCosts, word_bits: int, psum_bits: int) -> MemoryEnergy:
+        """Return the energy at each level."""
+        bits = self.bits(word_bits, psum_bits)
+        return MemoryEnergy(*(float(bits[level]) * costs.pj_per_bit(level) for level in LEVELS))
 
     def __eq__(self, other: Any) -> bool:
         if isinstance(other, dict):

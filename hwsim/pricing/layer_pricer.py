@@ -10,6 +10,7 @@ from pathlib import Path
 from hwsim.energy.cost_preset import CostPreset, ZeroWeights, load_costs
 from hwsim.energy.mac_energy import MacPrice
 from hwsim.energy.mac_table import MacEnergyTable, load_mac_table
+from hwsim.energy.memory_costs import MemoryEnergy
 from hwsim.engines.access_counts import AccessCounts
 from hwsim.engines.analytic import Analysis, analyze, dram_cycles
 from hwsim.engines.operand_statistics import typical_coding
@@ -45,7 +46,7 @@ class _ShapePrice:
     """What a shape costs whatever its bits are."""
 
     analysis: Analysis
-    memory_pj: dict[str, float]
+    memory: MemoryEnergy
     work: Work
 
 
@@ -118,7 +119,7 @@ class LayerPricer:
         coding = self.coding(layer, bits, zeros) if self.tile.dram_run_length_coded else 1.0
         if coding == 1.0:
             return self._assemble(
-                shape.analysis.accesses, shape.memory_pj, shape.work, bits, zeros=zeros, each_mac_pj=mac_pj
+                shape.analysis.accesses, shape.memory, shape.work, bits, zeros=zeros, each_mac_pj=mac_pj
             )
         analysis = shape.analysis
         cycles = max(analysis.processing_cycles, dram_cycles(analysis.accesses, self.tile, coding))
@@ -146,10 +147,12 @@ class LayerPricer:
         """Return the cost of counts made elsewhere (the cycle engine); full width and no zeros where `use` is None."""
         word = self.tile.word_bits
         use = use or OperandUse(Precision(word, word))
-        memory = accesses.energy_pj(self.costs, word, self.tile.psum_bits)
+        memory = accesses.energy(self.costs, word, self.tile.psum_bits)
         coded_away = accesses.get(Level.DRAM, Operand.IFMAP, Direction.READ) * (1.0 - use.ifmap_coding)
-        memory["dram"] -= coded_away * word * self.costs.dram_pj_per_bit
-        memory["rf"] -= use.gated_macs * word * self.costs.rf_pj_per_bit
+        memory = memory._replace(
+            dram_pj=memory.dram_pj - coded_away * word * self.costs.dram_pj_per_bit,
+            rf_pj=memory.rf_pj - use.gated_macs * word * self.costs.rf_pj_per_bit,
+        )
         mac_pj = use.mac_pj
         if use.gated_macs and self.mac.table is None:
             mac_pj = self.mac.full_mac_pj * (work.macs - use.gated_macs) / work.macs
@@ -163,7 +166,7 @@ class LayerPricer:
             return known
         mapping = best_mapping(layer, self.tile, self.costs, self.objective)
         analysis = analyze(layer, self.tile, mapping)
-        memory = analysis.accesses.energy_pj(self.costs, self.tile.word_bits, self.tile.psum_bits)
+        memory = analysis.accesses.energy(self.costs, self.tile.word_bits, self.tile.psum_bits)
         price = _ShapePrice(analysis, memory, Work(analysis.cycles, analysis.processing_cycles, layer.macs))
         self._shapes[key] = price
         if len(self._shapes) > self._remembered_shapes:
@@ -173,7 +176,7 @@ class LayerPricer:
     def _assemble(
         self,
         accesses: AccessCounts,
-        memory_pj: dict[str, float],
+        memory: MemoryEnergy,
         work: Work,
         bits: Precision,
         *,
@@ -187,35 +190,35 @@ class LayerPricer:
         if not 0.0 <= (zero_activation or 0.0) <= 1.0:
             raise InputError(f"zero_activation is {zero_activation}, must be a fraction from 0 to 1")
         if self.tile.packed_subwords and min(bits) < self.tile.word_bits:
-            memory_pj, cycles = self._packed(accesses, bits, processing_cycles)
+            memory, cycles = self._packed(accesses, bits, processing_cycles)
         if macs and each_mac_pj is None:
             each_mac_pj = self.mac.mac_pj(bits, zeros)
         mac_pj = macs * (each_mac_pj or 0.0)
         latency_ms = self.tile.latency_ms(cycles)
+        dram_pj, glb_pj, noc_pj, rf_pj = memory
         breakdown = {
             "mac": mac_pj,
-            "rf": memory_pj["rf"],
-            "noc": memory_pj["noc"],
-            "glb": memory_pj["glb"],
-            "dram": memory_pj["dram"],
+            "rf": rf_pj,
+            "noc": noc_pj,
+            "glb": glb_pj,
+            "dram": dram_pj,
             "leakage": self.mac.leakage_pj(self._pes, latency_ms, macs),
         }
         return LayerCost(sum(breakdown.values()), breakdown, cycles, latency_ms, macs)
 
-    def _packed(self, accesses: AccessCounts, bits: Precision, processing_cycles: int) -> tuple[dict[str, float], int]:
+    def _packed(self, accesses: AccessCounts, bits: Precision, processing_cycles: int) -> tuple[MemoryEnergy, int]:
         """Return memory energies and cycles where narrow operands are packed in DRAM and GLB.
 
         ofmap words leave at the width of this layer's activations, as their reader's precision is not known here.
         """
-        memory = accesses.energy_pj(self.costs, self.tile.word_bits, self.tile.psum_bits)
+        memory = accesses.energy(self.costs, self.tile.word_bits, self.tile.psum_bits)
         widths = {Operand.IFMAP: bits.activation, Operand.FILTER: bits.weight, Operand.PSUM: self.tile.psum_bits}
-        moved = {
-            Level.DRAM: self._bits_at(accesses, Level.DRAM, {**widths, Operand.PSUM: bits.activation}),
-            Level.GLB: self._bits_at(accesses, Level.GLB, widths),
-        }
-        for level, level_bits in moved.items():
-            memory[level.value] = level_bits * self.costs.pj_per_bit(level)
-        return memory, max(processing_cycles, math.ceil(moved[Level.DRAM] / self.tile.dram_bits_per_cycle))
+        glb_bits = self._bits_at(accesses, Level.GLB, widths)
+        dram_bits = self._bits_at(accesses, Level.DRAM, {**widths, Operand.PSUM: bits.activation})
+        packed = memory._replace(
+            dram_pj=dram_bits * self.costs.dram_pj_per_bit, glb_pj=glb_bits * self.costs.glb_pj_per_bit
+        )
+        return packed, max(processing_cycles, math.ceil(dram_bits / self.tile.dram_bits_per_cycle))
 
     @staticmethod
     def _bits_at(accesses: AccessCounts, level: Level, widths: dict[Operand, int]) -> int:

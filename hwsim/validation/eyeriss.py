@@ -191,9 +191,7 @@ def choices(compared: list[Compared], tile: AcceleratorSpec, objective: Objectiv
     for row in compared:
         mapping = best_mapping(row.measured.layer, tile, NORMALIZED, objective)
         run = run_cycles(row.measured.layer, tile, mapping).analysis
-        energies = [
-            sum(cost.accesses.energy_pj(NORMALIZED, tile.word_bits, tile.psum_bits).values()) for cost in (run, row.run)
-        ]
+        energies = [sum(cost.accesses.energy(NORMALIZED, tile.word_bits, tile.psum_bits)) for cost in (run, row.run)]
         processing_ms = tile.latency_ms(run.processing_cycles)
         found.append(Choice(row.measured.layer, objective, mapping, processing_ms, energies[0] / energies[1]))
     return found

@@ -40,7 +40,7 @@ def legal(layer: Layer, tile: AcceleratorSpec) -> Iterator[Analysis]:
 
 
 def energy_pj(cost: Analysis, tile: AcceleratorSpec, costs: MemoryCosts) -> float:
-    memory = sum(cost.accesses.energy_pj(costs, tile.word_bits, tile.psum_bits).values())
+    memory = sum(cost.accesses.energy(costs, tile.word_bits, tile.psum_bits))
     shape = lower_layer(cost.layer)
     outputs = shape.groups * shape.filters * shape.batch * shape.rows * shape.columns
     return memory + costs.mac_pj * outputs * shape.channels * shape.taps_v * shape.taps_h
