@@ -4,6 +4,7 @@ import hwsim
 tile = hwsim.accelerator("paper")
 run = hwsim.simulate(hwsim.network("resnet50"), tile)
 print(run.energy_pj, run.cycles, run.layers)
+print(hwsim.compare([run, hwsim.simulate("resnet50", tile.with_(glb_size_bytes=65536))]))
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from hwsim.mapping.mapper import best_mapping
     from hwsim.mapping.mapping import Mapping
     from hwsim.pricing.layer_pricer import LayerCost, LayerPricer
-    from hwsim.simulation.simulate import Run, simulate
+    from hwsim.simulation.comparison import Comparison, compare
+    from hwsim.simulation.result import SimulationResult
+    from hwsim.simulation.run import Run
+    from hwsim.simulation.simulate import simulate
     from hwsim.workload.layer import ConvLayer, ElementwiseLayer, FCLayer, PoolLayer, fc_layer
     from hwsim.workload.load import network
     from hwsim.workload.network import Network
@@ -41,7 +45,10 @@ _HOMES = {
     "workload.network": ("Network",),
     "workload.load": ("network",),
     "pricing.layer_pricer": ("LayerCost", "LayerPricer"),
-    "simulation.simulate": ("Run", "simulate"),
+    "simulation.comparison": ("Comparison", "compare"),
+    "simulation.result": ("SimulationResult",),
+    "simulation.run": ("Run",),
+    "simulation.simulate": ("simulate",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -49,6 +56,7 @@ __all__ = [
     "AcceleratorSpec",
     "AccessCounts",
     "Analysis",
+    "Comparison",
     "ConvLayer",
     "CostPreset",
     "ElementwiseLayer",
@@ -63,9 +71,11 @@ __all__ = [
     "PoolLayer",
     "Run",
     "RunError",
+    "SimulationResult",
     "accelerator",
     "analyze",
     "best_mapping",
+    "compare",
     "execute",
     "fc_layer",
     "load_costs",

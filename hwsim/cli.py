@@ -9,11 +9,12 @@ import click
 from hwsim.commandline.group import CommandGroup
 
 COMMANDS = {
-    "simulate": "Map a network on a tile, count, time and price it.",
-    "networks": "List the built-in networks.",
-    "accelerators": "List the built-in accelerator tiles, show one, or print the schema of their files.",
-    "costs": "List the memory-cost presets, show one, or calibrate one.",
-    "validate": "Put the engines beside measured silicon.",
+    "simulate": "Network on a tile: energy, cycles and accesses, by layer and level",
+    "compare": "Results of simulations side by side, with what each saves",
+    "networks": "Built-in networks, and the layers of one",
+    "accelerators": "Built-in tiles, the file of one, and the schema of such files",
+    "costs": "Built-in memory costs, the file of one, and their calibration",
+    "validate": "Measured silicon beside the engines",
 }
 """Sub-command to its line in the help; each lives in hwsim/commands under its own name."""
 
@@ -43,4 +44,4 @@ class LazyGroup(CommandGroup):
 @click.group(cls=LazyGroup)
 @click.version_option(package_name="tilejoule")
 def main() -> None:
-    """Simulate neural networks on a row-stationary accelerator tile."""
+    """Neural networks simulated on a row-stationary accelerator tile."""

@@ -6,6 +6,7 @@ Source: Chen, Emer, Sze, "Eyeriss", ISCA 2016, sections III and V.
 from __future__ import annotations
 
 from enum import Enum
+from typing import NamedTuple
 
 
 class Level(str, Enum):
@@ -32,9 +33,46 @@ class Direction(str, Enum):
     WRITE = "write"
 
 
+class LayerKind(str, Enum):
+    """What a layer does to its ifmap."""
+
+    CONV = "conv"
+    FC = "fc"
+    POOL = "pool"
+    ELEMENTWISE = "elementwise"
+
+    def __str__(self) -> str:
+        return self.value
+
+
 class Objective(str, Enum):
     """What the mapper minimises."""
 
     ENERGY = "energy"
     LATENCY = "latency"
     EDP = "edp"
+
+
+class EngineName(str, Enum):
+    """How counts and cycles are found: in closed form, or by running the mapping on tensors."""
+
+    ANALYTIC = "analytic"
+    CYCLE = "cycle"
+
+
+class Precision(NamedTuple):
+    """Widths of a layer's operands, bits."""
+
+    weight: int
+    activation: int
+
+
+class ZeroShares(NamedTuple):
+    """Shares of zero words among a layer's weights and in its ifmap; None where nothing was measured or stated."""
+
+    filter: float | None = None
+    ifmap: float | None = None
+
+
+NO_ZEROS_KNOWN = ZeroShares()
+"""Neither operand's zeros were measured or stated."""

@@ -39,8 +39,8 @@ def takes_standard_output(path: Path | None) -> bool:
     return path == STANDARD_OUTPUT
 
 
-def deliver_json(path: Path | None, content: Document | dict[str, Any]) -> None:
-    """Write the results where `--json` asked for them; nothing where it was not given."""
+def deliver_json(path: Path | None, content: Document | dict[str, Any], *, quiet: bool = False) -> None:
+    """Write the results where `--json` asked for them; nothing where it was not given. `quiet`: say nothing of it."""
     if path is None:
         return
     text = content.to_json() if isinstance(content, Document) else json.dumps(content, indent=2, allow_nan=False) + "\n"
@@ -48,4 +48,5 @@ def deliver_json(path: Path | None, content: Document | dict[str, Any]) -> None:
         click.echo(text, nl=False)
         return
     write_text(path, text)
-    click.echo(f"wrote {path}")
+    if not quiet:
+        click.echo(f"wrote {path}")

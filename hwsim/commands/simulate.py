@@ -7,36 +7,46 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hwsim.commandline.json_output import check_json_path, deliver_json, json_option, takes_standard_output
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hwsim.mapping.mapping import Mapping
-    from hwsim.workload.policy import LayerTreatment
+    from hwsim.simulation.run import Run
 
 _FILE = click.Path(path_type=Path)
 
 
 @click.command("simulate")
 @click.argument("network")
-@click.option("--accelerator", default="paper", show_default=True, metavar="NAME|FILE.toml", help="The tile.")
+@click.option("--accelerator", default="paper", show_default=True, metavar="NAME|FILE.toml", help="Tile.")
 @click.option("--batch", default=1, show_default=True, help="Images in a batch.")
 @click.option("--bits", type=int, help="Precision of all operands; the datapath's where left out.")
-@click.option("--policy", type=_FILE, help="policy.json: bits, sparsity and shape by layer.")
+@click.option("--policy", type=_FILE, help="policy.json as `compress` completes it: bits, zeros and channels by layer.")
 @click.option("--engine", default="analytic", show_default=True, metavar="analytic|cycle", help="Closed form, or run.")
-@click.option("--objective", default="energy", show_default=True, metavar="energy|latency|edp", help="Of the mapper.")
+@click.option(
+    "--objective",
+    default="energy",
+    show_default=True,
+    metavar="energy|latency|edp",
+    help="Figure the mapper minimises.",
+)
 @click.option(
     "--mapping", type=_FILE, help="Mappings by layer (JSON), or a result of --json; the mapper does the rest."
 )
 @click.option("--mac-table", type=_FILE, help="mac_energy.json; the shipped one where left out.")
 @click.option("--costs", metavar="PRESET|FILE.toml", help="Memory costs; the accelerator's own where left out.")
-@click.option("--layer", metavar="NAME", help="Simulate one layer alone.")
-@click.option("--seed", default=0, show_default=True, help="Of the cycle engine's random tensors.")
-@click.option("--keep-ofmaps", is_flag=True, help="Keep an ofmap that fits in the GLB for the layers that read it.")
-@click.option("--json", "json_path", type=_FILE, help="Write the result to this file.")
-@click.option("--csv", "csv_path", type=_FILE, help="Write one row a layer to this file.")
-@click.option("--report", type=_FILE, help="Write a self-contained HTML report with plots.")
-@click.option("--trace", type=_FILE, help="Write a timeline for chrome://tracing or Perfetto.")
-@click.option("--quiet", is_flag=True, help="Print no table.")
+@click.option("--layer", metavar="NAME", help="Layer that is simulated alone.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the cycle engine's random tensors.")
+@click.option(
+    "--keep-ofmaps", is_flag=True, help="Ofmaps that fit in the GLB stay there for the layers that read them."
+)
+@json_option
+@click.option("--csv", "csv_path", type=_FILE, metavar="FILE", help="File for one row a layer.")
+@click.option("--report", type=_FILE, metavar="FILE", help="File for a self-contained HTML report with plots.")
+@click.option("--trace", type=_FILE, metavar="FILE", help="File for a timeline in chrome://tracing or Perfetto.")
+@click.option("--quiet", is_flag=True, help="No table is printed.")
 def command(
     *,
     network: str,
@@ -58,14 +68,15 @@ def command(
     trace: Path | None,
     quiet: bool,
 ) -> None:
-    """Map NETWORK on a tile layer by layer, count and time what moves, and price it.
+    """NETWORK on a tile: energy, cycles and accesses, by layer and level.
 
     NETWORK is a built-in name (`hwsim networks`) or the path of an ONNX model or of a network in TOML or JSON.
     """
     from hwsim.files.writing import check_writable, write_json, write_text
     from hwsim.simulation.simulate import simulate
 
-    for path in (json_path, csv_path, report, trace):
+    check_json_path(json_path)
+    for path in (csv_path, report, trace):
         if path is not None:
             check_writable(path)
     run = simulate(
@@ -77,22 +88,17 @@ def command(
         mac_table=mac_table,
         costs=costs,
         bits=bits,
-        policy=_policy(policy),
+        policy=policy,
         mappings=_mappings(mapping, layer),
         layer=layer,
         seed=seed,
         weights=_weights(network, engine),
         keep_ofmaps=keep_ofmaps,
     )
+    aside = takes_standard_output(json_path)
     if not quiet:
-        from hwsim.commandline.terminal import fits, terminal
-        from hwsim.reports.table import narrow_table, simulation_summary, simulation_table
-
-        console, table = terminal(), simulation_table(run)
-        console.print(table if fits(console, table) else narrow_table(run))
-        click.echo("\n".join(simulation_summary(run)))
-    if json_path is not None:
-        write_json(json_path, run.as_json())
+        _print(run, aside=aside)
+    deliver_json(json_path, run.result(), quiet=quiet)
     if csv_path is not None:
         write_text(csv_path, run.layers.to_csv(index=False))
     if report is not None:
@@ -103,17 +109,18 @@ def command(
         from hwsim.reports.chrome_trace import chrome_trace
 
         write_json(trace, chrome_trace(run))
-    for path in (json_path, csv_path, report, trace):
+    for path in (csv_path, report, trace):
         if path is not None and not quiet:
-            click.echo(f"wrote {path}")
+            click.echo(f"wrote {path}", err=aside)
 
 
-def _policy(path: Path | None) -> dict[str, LayerTreatment] | None:
-    if path is None:
-        return None
-    from hwsim.workload.policy import read_policy
+def _print(run: Run, *, aside: bool) -> None:
+    from hwsim.commandline.terminal import fits, terminal
+    from hwsim.reports.table import narrow_table, simulation_summary, simulation_table
 
-    return read_policy(path)
+    console, table = terminal(stderr=aside), simulation_table(run)
+    console.print(table if fits(console, table) else narrow_table(run))
+    click.echo("\n".join(simulation_summary(run)), err=aside)
 
 
 def _mappings(path: Path | None, layer: str | None) -> dict[str, Mapping] | None:

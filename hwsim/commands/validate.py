@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from hwsim.commandline.json_output import check_json_path, deliver_json, json_option, takes_standard_output
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -14,20 +17,24 @@ if TYPE_CHECKING:
 
 @click.group("validate")
 def command() -> None:
-    """Put the engines beside measured silicon."""
+    """Measured silicon beside the engines."""
 
 
-@command.command("eyeriss")
-def eyeriss() -> None:
-    """Compare with the Eyeriss chip on AlexNet and VGG16; exit 0 only where AlexNet is within the targets."""
+@command.command("eyeriss", short_help="Eyeriss chip beside the engines")
+@json_option
+def eyeriss(json_path: Path | None) -> None:
+    """Eyeriss chip beside the engines, on AlexNet and VGG16; exit 0 only where AlexNet is within the targets."""
     from hwsim.commandline.terminal import terminal
     from hwsim.errors import RunError
     from hwsim.hardware.accelerator import accelerator
     from hwsim.validation.eyeriss import ALEXNET_CONV3_RECALLED, Measured, compare, validate_eyeriss
+    from hwsim.validation.eyeriss_result import EyerissValidation
 
+    check_json_path(json_path)
     tile = accelerator("eyeriss-v1")
     alexnet, vgg = validate_eyeriss()
-    console = terminal()
+    aside = takes_standard_output(json_path)
+    console = terminal(stderr=aside)
     console.print(
         _chip_table("AlexNet, batch 4, 16 bit, 200 MHz: the chip (JSSC 2017, Table V) and the cycle engine", alexnet)
     )
@@ -37,22 +44,27 @@ def eyeriss() -> None:
     )
     click.echo(
         f"CONV3's mapping as recalled (q = 4, r = 1, t = 4) would move {recalled[0].glb_mb:.1f} MB through the GLB and"
-        f" take {recalled[0].processing_ms:.1f} ms; the chip's {third.glb_mb} MB are those of CONV4's mapping."
+        f" take {recalled[0].processing_ms:.1f} ms; the chip's {third.glb_mb} MB are those of CONV4's mapping.",
+        err=aside,
     )
     click.echo(
         "GLB: psums between buffer and array and ifmap words into the array. DRAM: activations run-length coded at the"
         " published zero fractions. Total: DRAM at 7.68 Gbit/s, our reading. Power is not modelled: the chip's 65 nm"
-        " energies are not published."
+        " energies are not published.",
+        err=aside,
     )
     console.print(
         _chip_table("VGG16, batch 3: the chip (Table VI, recalled) and the cycle engine; mappings are our reading", vgg)
     )
     console.print(_choice_table(alexnet))
+    deliver_json(json_path, EyerissValidation.of(alexnet, vgg))
     outside = [row.measured.layer.name for row in alexnet if not row.within_targets]
     if outside:
         raise RunError(f"outside the targets (latency 5 %, GLB 10 %, active PEs exact): {', '.join(outside)}")
     worst = max(abs(row.processing_error) for row in alexnet)
-    click.echo(f"AlexNet: all layers within the targets; processing time within {worst:.2%}, active PEs exact.")
+    click.echo(
+        f"AlexNet: all layers within the targets; processing time within {worst:.2%}, active PEs exact.", err=aside
+    )
 
 
 def _chip_table(title: str, rows: list[Compared]) -> Table:

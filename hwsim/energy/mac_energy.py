@@ -1,15 +1,18 @@
-"""What one MAC costs on a tile, and where the figure comes from."""
+"""What one MAC costs on a tile and where the figure comes from; the costs of a tile for which none are named."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from hwsim.energy.cost_preset import CostPreset, CostUnit
-from hwsim.energy.mac_table import MacEnergyTable
+from hwsim.energy.cost_preset import CostPreset, CostUnit, load_costs
+from hwsim.energy.mac_table import MacEnergyTable, load_mac_table
+from hwsim.energy.memory_costs import MemoryCosts
 from hwsim.energy.transition_model import TransitionModel, transition_model
 from hwsim.errors import InputError
 from hwsim.hardware.accelerator import AcceleratorSpec
+from hwsim.vocabulary import NO_ZEROS_KNOWN, Precision, ZeroShares
 
 NORMALIZED_MAC_PJ = 1.0
 """One full-precision MAC where nothing but ratios is known: energies then read as multiples of a MAC."""
@@ -65,17 +68,16 @@ class MacPrice:
             + (f"; the costs ask for {self.wanted_accounting} accounting, which this table lacks" if lacking else "")
         )
 
-    def mac_pj(
-        self, weight_bits: int, activation_bits: int, zero_weight: float = 0.0, zero_activation: float | None = None
-    ) -> float:
+    def mac_pj(self, bits: Precision, zeros: ZeroShares = NO_ZEROS_KNOWN) -> float:
         """Return the mean energy of a MAC, pJ.
 
-        `zero_weight`: share of MACs whose weight is zero, charged at the table's zero-weight energy. `zero_activation`:
-        the measured share of zero activations; None keeps the share that the table was characterized with.
-        Raises InputError for a precision that was not characterized.
+        A zero weight is charged at the table's zero-weight energy; an unknown share of zero activations is the one that
+        the table was characterized with. Raises InputError for a precision that was not characterized.
         """
+        weight_bits, activation_bits = bits
+        zero_weight, zero_activation = zeros
         if self.table is None:
-            if (weight_bits, activation_bits) != (self.datapath_bits, self.datapath_bits):
+            if bits != (self.datapath_bits, self.datapath_bits):
                 raise InputError(
                     f"no MAC energy is known for {weight_bits}-bit weights and {activation_bits}-bit activations on a"
                     f" {self.datapath_bits}-bit datapath; run `characterize run` for it and pass --mac-table"
@@ -96,13 +98,12 @@ class MacPrice:
             mean_fj = zero_weight * self.table.zero_weight_fj[activation_bits] + (1.0 - zero_weight) * mean_fj
         return mean_fj / 1000.0
 
-    def clock_fj(self, weight_bits: int, activation_bits: int) -> float:
+    def clock_fj(self, bits: Precision) -> float:
         """Return what the given table charges a MAC for clock and leakage, fJ; 0 where it does not tell them apart."""
         given = self.given_table
         moving = given.with_accounting(WITHOUT_CLOCK) if given else None
         if given is None or moving is None:
             return 0.0
-        bits = (weight_bits, activation_bits)
         return given.mac_energy_fj(*bits) - moving.mac_energy_fj(*bits)
 
     def usable_model(self) -> TransitionModel | None:
@@ -114,14 +115,12 @@ class MacPrice:
             return None
         return transition_model(given)
 
-    def scaled_pj(
-        self, ratio: float, weight_bits: int, activation_bits: int, zero_activation: float | None = None
-    ) -> float:
+    def scaled_pj(self, ratio: float, bits: Precision, zero_activation: float | None = None) -> float:
         """Return the energy of a MAC, pJ, whose switching is `ratio` of the characterized mean; the clock stays."""
-        mean_fj = 1000.0 * self.mac_pj(weight_bits, activation_bits, zero_activation=zero_activation)
+        mean_fj = 1000.0 * self.mac_pj(bits, ZeroShares(None, zero_activation))
         ours = self.table is not None and self.given_table is not None
         same = ours and self.table.accounting == self.given_table.accounting  # type: ignore[union-attr]
-        constant_fj = self.clock_fj(weight_bits, activation_bits) if same else 0.0
+        constant_fj = self.clock_fj(bits) if same else 0.0
         return (constant_fj + (mean_fj - constant_fj) * ratio) / 1000.0
 
     def leakage_pj(self, pes: int, latency_ms: float, macs: int) -> float:
@@ -142,3 +141,17 @@ def _find_share(provenance: dict[str, Any]) -> float | None:
         return float(share)
     found = (_find_share(inner) for inner in provenance.values() if isinstance(inner, dict))
     return next((inner for inner in found if inner is not None), None)
+
+
+@lru_cache(maxsize=64)
+def default_memory_costs(tile: AcceleratorSpec) -> MemoryCosts:
+    """Return the tile's default costs, so that one layer alone maps as it does in a simulation.
+
+    A datapath that was not characterized counts a MAC as one; that moves no mapping for energy or latency.
+    """
+    preset = load_costs(tile.default_costs)
+    try:
+        full_mac_pj = MacPrice.on(tile, load_mac_table(), preset).full_mac_pj
+    except InputError:
+        full_mac_pj = NORMALIZED_MAC_PJ
+    return preset.memory_costs(tile.glb_size_bytes, tile.word_bits, full_mac_pj)

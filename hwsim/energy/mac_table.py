@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from hwsim.errors import InputError
-from hwsim.files.reading import read_json
+from hwsim.files.document import Document
 
 SHIPPED_TABLE = Path(__file__).parents[1] / "data" / "mac_energy.json"
 """The table that `characterize run` wrote for this release and that hwsim uses where none is named."""
@@ -18,7 +18,7 @@ BitsTable = dict[int, dict[int, float]]
 """Weight bits, then activation bits, to a figure."""
 
 
-class MacEnergyTable(BaseModel):
+class MacEnergyTable(Document):
     """Energy of one MAC, fJ, for each precision of weight and activation, and how it was obtained.
 
     `energy_fj`, `ci95_rel`, `r_q`: weight bits, then activation bits. `zero_weight_fj`: activation bits to fJ where the
@@ -29,9 +29,11 @@ class MacEnergyTable(BaseModel):
     Source: Balaskas et al., IEEE TETC, section 4.3, eq. 6 (R_Q) and eq. 7 (P_FG).
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+    # figures beside those that a price needs (other accountings, energies by weight) travel with the table
+    model_config = ConfigDict(extra="allow")
 
-    schema_version: int = Field(alias="schema")
+    KIND: ClassVar[str] = "a MAC energy table of schema 1 as `characterize run` writes it (mac_energy.json)"
+
     technology: str
     multiplier: str
     dataflow: str
@@ -49,13 +51,6 @@ class MacEnergyTable(BaseModel):
     p_fg: float = Field(ge=0)
     transition_model: dict[str, Any]
     provenance: dict[str, Any]
-
-    @field_validator("schema_version")
-    @classmethod
-    def _known_schema(cls, value: int) -> int:
-        if value != 1:
-            raise ValueError(f"schema {value} is not known, this version reads schema 1")
-        return value
 
     @field_validator("energy_fj")
     @classmethod
@@ -103,12 +98,4 @@ def load_mac_table(path: Path | None = None) -> MacEnergyTable:
 
 @lru_cache(maxsize=8)
 def _load(path: Path) -> MacEnergyTable:
-    content = read_json(path, "a MAC energy table as `characterize run` writes it (mac_energy.json)")
-    try:
-        return MacEnergyTable.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InputError(
-            f"MAC energy table '{path}': {where}: {first['msg']}; write it with `characterize run`"
-        ) from None
+    return MacEnergyTable.read(path)

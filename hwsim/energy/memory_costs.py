@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from hwsim.vocabulary import Level
+
 
 class MemoryCosts(NamedTuple):
     """Energy of one bit read or written at a level, pJ a bit, and what the mapper adds for a MAC.
@@ -17,6 +19,19 @@ class MemoryCosts(NamedTuple):
     noc_pj_per_bit: float
     rf_pj_per_bit: float
     mac_pj: float = 0.0
+
+    def pj_per_bit(self, level: Level) -> float:
+        """Return the cost of one bit at a level."""
+        return float(getattr(self, f"{level.value}_pj_per_bit"))
+
+
+class MemoryEnergy(NamedTuple):
+    """Energy of the words that move at each level, pJ, outermost level first."""
+
+    dram_pj: float
+    glb_pj: float
+    noc_pj: float
+    rf_pj: float
 
 
 NORMALIZED = MemoryCosts(200.0, 6.0, 2.0, 1.0)

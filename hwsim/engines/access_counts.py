@@ -13,20 +13,24 @@ What one count means, level by level:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.energy.memory_costs import MemoryCosts
+from hwsim.energy.memory_costs import MemoryCosts, MemoryEnergy
 from hwsim.vocabulary import Direction, Level, Operand
 
 LEVELS = tuple(Level)
 OPERANDS = tuple(Operand)
 DIRECTIONS = tuple(Direction)
 SHAPE = (len(LEVELS), len(OPERANDS), len(DIRECTIONS))
+_PLACES = {word: place for words in (LEVELS, OPERANDS, DIRECTIONS) for place, word in enumerate(words)}
+
+Count = tuple[Level, Operand, Direction]
+"""Which of the counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +52,24 @@ class AccessCounts:
         """Return the names of the levels, so that `dict(accesses)` is what the result file holds."""
         return tuple(level.value for level in LEVELS)
 
-    @staticmethod
-    def zero() -> AccessCounts:
-        """Return counts of nothing."""
-        return AccessCounts(np.zeros(SHAPE, np.int64))
-
     def get(self, level: Level, operand: Operand, direction: Direction) -> int:
         """Return one count, words."""
-        return int(self.words[LEVELS.index(level), OPERANDS.index(operand), DIRECTIONS.index(direction)])
+        return int(self.words[_PLACES[level], _PLACES[operand], _PLACES[direction]])
+
+    def total(self, level: Level) -> int:
+        """Return all words that move at a level."""
+        return int(self.words[_PLACES[level]].sum())
+
+    def by_operand(self, level: Level) -> dict[Operand, int]:
+        """Return the words of each operand at a level, both directions."""
+        return dict(zip(OPERANDS, self.words[_PLACES[level]].sum(axis=1).tolist(), strict=True))
+
+    def replaced(self, counts: Mapping[Count, int]) -> AccessCounts:
+        """Return a copy with some counts changed."""
+        words = self.words.copy()
+        for count, moved in counts.items():
+            words[tuple(_PLACES[part] for part in count)] = moved
+        return AccessCounts(words)
 
     def as_dict(self) -> dict[str, dict[str, dict[str, int]]]:
         """Return {"dram": {"ifmap": {"read": words, "write": words}, ...}, ...}."""
@@ -67,14 +81,15 @@ class AccessCounts:
             for i, level in enumerate(LEVELS)
         }
 
-    def energy_pj(self, costs: MemoryCosts, word_bits: int, psum_bits: int) -> dict[str, float]:
-        """Return the energy at each level, pJ: words times the width they have there times the cost of a bit."""
-        bits = word_widths(word_bits, psum_bits)
-        per_level = (self.words.sum(axis=2) * bits).sum(axis=1)
-        return {level.value: float(per_level[i]) * costs[i] for i, level in enumerate(LEVELS)}
+    def bits(self, word_bits: int, psum_bits: int) -> dict[Level, int]:
+        """Return the bits that move at each level: words times the width they have there."""
+        per_level = (self.words.sum(axis=2) * word_widths(word_bits, psum_bits)).sum(axis=1)
+        return dict(zip(LEVELS, per_level.tolist(), strict=True))
 
-    def __add__(self, other: AccessCounts) -> AccessCounts:
-        return AccessCounts(self.words + other.words)
+    def energy(self, costs: MemoryCosts, word_bits: int, psum_bits: int) -> MemoryEnergy:
+        """Return the energy at each level."""
+        bits = self.bits(word_bits, psum_bits)
+        return MemoryEnergy(*(float(bits[level]) * costs.pj_per_bit(level) for level in LEVELS))
 
     def __eq__(self, other: Any) -> bool:
         if isinstance(other, dict):
@@ -87,5 +102,5 @@ class AccessCounts:
 def word_widths(word_bits: int, psum_bits: int) -> NDArray[np.int64]:
     """Return the width in bits of a word, int64[level, operand]: psums are wide, ofmap words in DRAM are not."""
     bits = np.full((len(LEVELS), len(OPERANDS)), word_bits, np.int64)
-    bits[1:, OPERANDS.index(Operand.PSUM)] = psum_bits
+    bits[1:, _PLACES[Operand.PSUM]] = psum_bits
     return bits

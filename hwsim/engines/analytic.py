@@ -5,19 +5,27 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from hwsim.engines.access_counts import AccessCounts
+from hwsim.engines.counts_result import Accesses, CountsResult
 from hwsim.hardware.accelerator import AcceleratorSpec
 from hwsim.kernels.nest import axis_words, ceil_div, count_cycles, folded_rows, processing_cycles, reloads
 from hwsim.kernels.tuples import NestMap, NestShape, NestTile
-from hwsim.mapping.mapping import Mapping, check_mapping, lower_layer, lower_tile
+from hwsim.mapping.lowering import NestAxis, axis_across, axis_down, lower_layer, lower_tile
+from hwsim.mapping.mapping import Mapping, check_mapping
 from hwsim.vocabulary import Direction, Level, Objective, Operand
 from hwsim.workload.layer import Layer
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Analysis:
     """What a layer costs on a tile with a mapping.
 
@@ -38,6 +46,45 @@ class Analysis:
     active_pes: int = 0
     utilization: float = 0.0
     ifmap_coding: float = 1.0
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the words moved: a row for each level and operand, read and written."""
+        import pandas as pd
+
+        counts = self.accesses.as_dict()
+        rows = [
+            {"level": level, "operand": operand, **words}
+            for level, operands in counts.items()
+            for operand, words in operands.items()
+        ]
+        return pd.DataFrame(rows)
+
+    def result(self) -> CountsResult:
+        """Return what a file of these counts holds."""
+        return CountsResult(
+            name=self.layer.name,
+            type=self.layer.kind,
+            cycles=self.cycles,
+            processing_cycles=self.processing_cycles,
+            stall_cycles=self.stall_cycles,
+            active_pes=self.active_pes,
+            utilization=self.utilization,
+            accesses=Accesses.of(self.accesses),
+            mapping=self.mapping,
+        )
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Return the counts as the text of a file; with a path, also write it there, whole or not at all."""
+        return self.result().to_json(path)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.layer.name}: {self.cycles:,} cycles, {self.active_pes} PEs,"
+            f" {100 * self.utilization:.1f} % busy, {self.accesses.total(Level.DRAM):,} DRAM words)"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>\n{self.to_frame().to_html(index=False)}"
 
 
 def analyze(
@@ -77,8 +124,8 @@ def analyze(
         {"dram": cycles - processing},
         by_cause,
         int(parts[5]),
-        active_pes(shape, nest),
-        array_macs(shape) / (cycles * tile.pes),
+        full_pass(shape, nest).pes,
+        utilization(shape, cycles, tile),
         ifmap_coding,
     )
 
@@ -89,17 +136,36 @@ def array_macs(shape: NestShape) -> int:
     return outputs * shape.channels * shape.taps_v * shape.taps_h
 
 
-def active_pes(shape: NestShape, nest: NestMap) -> int:
-    """Return the PEs that work in a full pass."""
-    r = min(nest.r, -(-shape.channels // nest.q))
-    t = min(nest.t, -(-shape.filters // nest.p))
-    return nest.k * nest.e * r * t * nest.g
+class FullPass(NamedTuple):
+    """What a full pass uses of the array: chains of sets, one under the other, of rows x columns PEs each."""
+
+    chains: int
+    sets: int
+    rows: int
+    columns: int
+
+    @property
+    def pes(self) -> int:
+        """PEs that work."""
+        return self.rows * self.columns * self.sets * self.chains
+
+
+def full_pass(shape: NestShape, nest: NestMap) -> FullPass:
+    """Return a full pass: no more sets than there are channels and filters for."""
+    sets = min(nest.r, ceil_div(shape.channels, nest.q))
+    chains = min(nest.t, ceil_div(shape.filters, nest.p)) * nest.g
+    return FullPass(chains, sets, nest.k, nest.e)
+
+
+def utilization(shape: NestShape, cycles: int, tile: AcceleratorSpec) -> float:
+    """Return the operations of a layer over those that all PEs could do in its cycles."""
+    return array_macs(shape) / (cycles * tile.pes)
 
 
 def dram_bits(accesses: AccessCounts, tile: AcceleratorSpec, ifmap_coding: float = 1.0) -> float:
     """Return the bits that the layer moves to and from DRAM."""
     coded_away = accesses.get(Level.DRAM, Operand.IFMAP, Direction.READ) * (1.0 - ifmap_coding)
-    return (int(accesses.words[0].sum()) - coded_away) * tile.word_bits
+    return (accesses.total(Level.DRAM) - coded_away) * tile.word_bits
 
 
 def dram_cycles(accesses: AccessCounts, tile: AcceleratorSpec, ifmap_coding: float = 1.0) -> int:
@@ -107,20 +173,24 @@ def dram_cycles(accesses: AccessCounts, tile: AcceleratorSpec, ifmap_coding: flo
     return math.ceil(dram_bits(accesses, tile, ifmap_coding) / tile.dram_bits_per_cycle)
 
 
+class _AxisWords(NamedTuple):
+    """Words along one axis that the blocks of a layer store: with padding, and without."""
+
+    stored: int
+    real: int
+
+
 @lru_cache(maxsize=16384)
-def _axis(block: int, window: tuple[int, int, int, int, int, int]) -> tuple[int, int]:
-    windows, taps, stride, dilation, padding, size = window
+def _axis(block: int, axis: NestAxis) -> _AxisWords:
     out = np.empty(2, np.int64)
-    axis_words(windows, block, taps, stride, dilation, padding, size, out)
-    return int(out[0]), int(out[1])
+    axis_words(axis.positions, block, axis.taps, axis.stride, axis.dilation, axis.padding, axis.size, out)
+    return _AxisWords(int(out[0]), int(out[1]))
 
 
 def count_accesses(sh: NestShape, tl: NestTile, mp: NestMap) -> AccessCounts:
     """Return the words that a mapping moves, in closed form; see hwsim/engines/access_counts.py."""
-    vertical = (sh.rows, sh.taps_v, sh.stride_v, sh.dilation_v, sh.padding_v, sh.in_rows)
-    horizontal = (sh.columns, sh.taps_h, sh.stride_h, sh.dilation_h, sh.padding_h, sh.in_columns)
-    rows, real_rows = _axis(mp.e, vertical)
-    columns, real_columns = _axis(mp.f, horizontal)
+    down, across = _axis(mp.e, axis_down(sh)), _axis(mp.f, axis_across(sh))
+    rows, columns = down.stored, across.stored
     planes = sh.groups * sh.channels * sh.batch
     ifmap_loads, glb_loads, rf_loads = reloads(sh, mp)
     # m is a multiple of p t, or all filters: no pass is cut by an m block
@@ -135,7 +205,7 @@ def count_accesses(sh: NestShape, tl: NestTile, mp: NestMap) -> AccessCounts:
     ifmap_deliveries = planes * sh.rows * sh.taps_v * columns * ceil_div(sh.filters, mp.p)
     words = np.zeros((4, 3, 2), np.int64)
     dram, glb, noc, rf = words
-    dram[0, 0] = planes * real_rows * real_columns * ifmap_loads
+    dram[0, 0] = planes * down.real * across.real * ifmap_loads
     dram[1, 0] = weights * glb_loads
     dram[2, 1] = ofmap
     glb[0] = planes * folded_rows(sh, mp.e, mp.k) * columns * filter_passes, planes * rows * columns * ifmap_loads

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.engines.analytic import Analysis
 from hwsim.engines.cycle_timeline import run_cycles
+from hwsim.engines.ifmap_plane import Words, padded_plane, under_tap
 from hwsim.engines.operand_statistics import OperandStatistics, measure_operands, run_length_bits
 from hwsim.errors import InputError
 from hwsim.hardware.accelerator import AcceleratorSpec, Overflow
 from hwsim.kernels.convolution import FILTERS, convolve, convolve_few
 from hwsim.kernels.tuples import NestMap, NestShape
-from hwsim.mapping.mapping import Mapping, lower_layer
+from hwsim.mapping.lowering import lower_layer
+from hwsim.mapping.mapping import Mapping
 from hwsim.vocabulary import Objective
-from hwsim.workload.layer import ConvLayer, ElementwiseLayer, Layer, PoolLayer
-
-Words = NDArray[np.int16]
+from hwsim.workload.layer import ConvLayer, Layer, PoolLayer
 
 FEW_POSITIONS = 8
 """Up to so many ofmap positions (fully connected layers have one) the sum over channels is the loop to vectorise."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Execution(Analysis):
     """An Analysis of executed data, with the results.
 
@@ -37,6 +37,13 @@ class Execution(Analysis):
     ofmap: NDArray[Any] = None  # type: ignore[assignment]
     overflows: int = 0
     operands: OperandStatistics | None = None
+
+
+class _Psums(NamedTuple):
+    """Sums as psum_bits hold them, and how many were beyond."""
+
+    psums: NDArray[Any]
+    overflows: int
 
 
 def execute(
@@ -55,17 +62,12 @@ def execute(
     the GLB wraps or saturates at psum_bits. Raises InputError for a wrong shape, type or range, and where no mapping
     exists.
     """
-    x = _checked(layer, "ifmap", ifmap, _ifmap_shape(layer), tile.word_bits)
+    shape = lower_layer(layer)
+    x = _checked(layer, "ifmap", ifmap, layer.ifmap_shape, tile.word_bits)
     if isinstance(layer, ConvLayer):
         if filters is None:
             raise InputError(f"layer '{layer.name}': filters are missing; give int8[M, C/groups, R, S]")
-        wanted = (
-            layer.out_channels,
-            layer.in_channels // layer.groups,
-            layer.kernel_height,
-            layer.kernel_width,
-        )
-        w = _checked(layer, "filters", filters, wanted, tile.word_bits)
+        w = _checked(layer, "filters", filters, layer.filter_shape, tile.word_bits)
     elif filters is not None:
         raise InputError(f"layer '{layer.name}': a {layer.kind} layer has no filters; pass None")
     coded = None
@@ -73,32 +75,23 @@ def execute(
         coded = run_length_bits(x, tile.word_bits)
     # a tensor with too few zeros is left as it is
     coding = 1.0 if coded is None else min(1.0, coded / (x.size * tile.word_bits))
-    analysis, _ = run_cycles(layer, tile, mapping, objective, ifmap_coding=coding)
+    analysis = run_cycles(layer, tile, mapping, objective, ifmap_coding=coding).analysis
     fields = {name: getattr(analysis, name) for name in Analysis.__dataclass_fields__}
-    shape, nest = lower_layer(layer), analysis.mapping.lowered()
+    nest = analysis.mapping.lowered()
     operands = None
     if isinstance(layer, ConvLayer):
-        padded = _padded(x, shape, 0)
-        ofmap, overflows = _convolve(padded, w, shape, nest, tile)
+        padded = padded_plane(x, shape, 0)
+        sums = _convolve(padded, w, shape, nest, tile)
         operands = measure_operands(padded, w, shape, nest, tile.word_bits)
         gated = round(operands.zero_ifmap * operands.macs) if tile.zero_gating else 0
         operands = replace(operands, gated_macs=gated, ifmap_coded_bits=coded)
     elif isinstance(layer, PoolLayer):
-        ofmap, overflows = _maximum(_padded(x, shape, np.iinfo(np.int16).min), shape), 0
+        sums = _Psums(_maximum(padded_plane(x, shape, np.iinfo(np.int16).min), shape), 0)
     else:
-        ofmap, overflows = _limited(x.sum(axis=0, dtype=np.int64), tile)
+        sums = _limited(x.sum(axis=0, dtype=np.int64), tile)
     kept = np.int64 if tile.psum_bits > 32 else np.int32
-    return Execution(**fields, ofmap=ofmap.astype(kept, copy=False), overflows=overflows, operands=operands)
-
-
-def _ifmap_shape(layer: Layer) -> tuple[int, ...]:
-    if isinstance(layer, ConvLayer):
-        return (layer.batch, layer.in_channels, layer.in_height, layer.in_width)
-    if isinstance(layer, PoolLayer):
-        return (layer.batch, layer.channels, layer.in_height, layer.in_width)
-    if isinstance(layer, ElementwiseLayer):
-        return (layer.operands, layer.batch, layer.channels, layer.height, layer.width)
-    raise InputError(f"layer '{getattr(layer, 'name', layer)}': type {type(layer).__name__} cannot run on the tile")
+    ofmap = sums.psums.astype(kept, copy=False)
+    return Execution(**fields, ofmap=ofmap, overflows=sums.overflows, operands=operands)
 
 
 def _checked(layer: Layer, what: str, words: Any, shape: tuple[int, ...], word_bits: int) -> Words:
@@ -117,18 +110,8 @@ def _checked(layer: Layer, what: str, words: Any, shape: tuple[int, ...], word_b
     return words.astype(np.int16)
 
 
-def _padded(x: Words, sh: NestShape, fill: int) -> Words:
-    """Return int16[N, C, rows, columns]: just the padded plane that the windows reach."""
-    rows = (sh.rows - 1) * sh.stride_v + (sh.taps_v - 1) * sh.dilation_v + 1
-    columns = (sh.columns - 1) * sh.stride_h + (sh.taps_h - 1) * sh.dilation_h + 1
-    plane = np.full((*x.shape[:2], rows, columns), fill, np.int16)
-    part = x[:, :, : max(0, rows - sh.padding_v), : max(0, columns - sh.padding_h)]
-    plane[:, :, sh.padding_v : sh.padding_v + part.shape[2], sh.padding_h : sh.padding_h + part.shape[3]] = part
-    return plane
-
-
-def _convolve(padded: Words, w: Words, sh: NestShape, mp: NestMap, tile: AcceleratorSpec) -> tuple[NDArray[Any], int]:
-    """Return the ofmap [N, M, E, F] and how many psums overflowed on their way."""
+def _convolve(padded: Words, w: Words, sh: NestShape, mp: NestMap, tile: AcceleratorSpec) -> _Psums:
+    """Return the ofmap [N, M, E, F]."""
     planes, width = _phases(padded, sh)
     stored = -(-sh.filters // FILTERS) * FILTERS
     weights = np.zeros((sh.groups, stored, sh.channels, sh.taps_v, sh.taps_h), np.int16)
@@ -153,9 +136,9 @@ def _convolve(padded: Words, w: Words, sh: NestShape, mp: NestMap, tile: Acceler
             kernel = convolve if positions > FEW_POSITIONS else convolve_few
             kernel(planes, part, taps, np.array([sh.groups, stored, first, last, positions]), out)
             if not safe:
-                out, over = _limited(out, tile, lambda a: _cropped(a, sh, stored, width))
-                overflows += over
-    return np.ascontiguousarray(_cropped(out, sh, stored, width)), overflows
+                limited = _limited(out, tile, lambda a: _cropped(a, sh, stored, width))
+                out, overflows = limited.psums, overflows + limited.overflows
+    return _Psums(np.ascontiguousarray(_cropped(out, sh, stored, width)), overflows)
 
 
 def _cropped(out: NDArray[Any], sh: NestShape, stored: int, width: int) -> NDArray[Any]:
@@ -184,7 +167,7 @@ def _taps(sh: NestShape, width: int, top: int, bottom: int) -> NDArray[np.int64]
     return np.array(taps, np.int64)
 
 
-def _limited(sums: NDArray[Any], tile: AcceleratorSpec, real: Any = None) -> tuple[NDArray[Any], int]:
+def _limited(sums: NDArray[Any], tile: AcceleratorSpec, real: Any = None) -> _Psums:
     """Wrap or saturate at psum_bits and count what had to be; `real` picks the sums that are psums."""
     half = 2 ** (tile.psum_bits - 1)
     if tile.overflow == Overflow.SATURATE:
@@ -194,14 +177,12 @@ def _limited(sums: NDArray[Any], tile: AcceleratorSpec, real: Any = None) -> tup
     else:
         kept = sums
     changed = kept != sums
-    return kept, int(np.count_nonzero(real(changed) if real else changed))
+    return _Psums(kept, int(np.count_nonzero(real(changed) if real else changed)))
 
 
 def _maximum(padded: Words, sh: NestShape) -> NDArray[np.int32]:
     out = np.full((sh.batch, sh.groups, sh.rows, sh.columns), np.iinfo(np.int16).min, np.int16)
     for j in range(sh.taps_v):
         for s in range(sh.taps_h):
-            rows = slice(j, j + (sh.rows - 1) * sh.stride_v + 1, sh.stride_v)
-            columns = slice(s, s + (sh.columns - 1) * sh.stride_h + 1, sh.stride_h)
-            np.maximum(out, padded[:, :, rows, columns], out=out)
+            np.maximum(out, under_tap(padded, sh, j, s), out=out)
     return out.astype(np.int32)

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import gcd
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.engines.access_counts import SHAPE, AccessCounts
-from hwsim.engines.analytic import Analysis, active_pes, array_macs
+from hwsim.engines.analytic import Analysis, full_pass, utilization
 from hwsim.hardware.accelerator import AcceleratorSpec
 from hwsim.kernels.nest import glb_bits
 from hwsim.kernels.timeline import PASS_FIELDS, pass_cycles, timeline
 from hwsim.kernels.tuples import NestMap, NestShape, NestTile
 from hwsim.kernels.walk import CLASS_FIELDS, axis_blocks, new_columns, walk
-from hwsim.mapping.mapping import Mapping, check_mapping, lower_layer, lower_tile
+from hwsim.mapping.lowering import axis_across, axis_down, lower_layer, lower_tile
+from hwsim.mapping.mapping import Mapping, check_mapping
 from hwsim.vocabulary import Objective
 from hwsim.workload.layer import Layer
 
@@ -38,6 +40,17 @@ class Timeline:
     events: Ints
 
 
+PHASES = ("filters and psums in", "first window in", "MACs")
+"""What lies between the first four columns of a timeline."""
+
+
+class TimedRun(NamedTuple):
+    """Counts and time of a layer, and its first passes one by one."""
+
+    analysis: Analysis
+    timeline: Timeline
+
+
 def run_cycles(
     layer: Layer,
     tile: AcceleratorSpec,
@@ -46,7 +59,7 @@ def run_cycles(
     events: int = 0,
     *,
     ifmap_coding: float = 1.0,
-) -> tuple[Analysis, Timeline]:
+) -> TimedRun:
     """Execute a layer's nest in time, without data; `events` passes are recorded in the timeline.
 
     `ifmap_coding`: bits of an ifmap in DRAM over those of its words, each transfer coded alike.
@@ -78,16 +91,23 @@ def run_cycles(
         causes,
         dict(zip(names, out[1:6].tolist(), strict=True)),
         len(passes),
-        active_pes(shape, nest),
-        array_macs(shape) / (cycles * tile.pes),
+        full_pass(shape, nest).pes,
+        utilization(shape, cycles, tile),
         ifmap_coding,
     )
-    return analysis, Timeline(recorded)
+    return TimedRun(analysis, Timeline(recorded))
 
 
-def _walk(sh: NestShape, tl: NestTile, mp: NestMap) -> tuple[Ints, Ints, Ints]:
-    vertical = np.array([sh.stride_v, sh.dilation_v, sh.padding_v, sh.in_rows], np.int64)
-    horizontal = np.array([sh.stride_h, sh.dilation_h, sh.padding_h, sh.in_columns], np.int64)
+class _Passes(NamedTuple):
+    """A walked nest: words moved, what tells the classes of passes apart, and every pass (hwsim/kernels/walk.py)."""
+
+    words: Ints
+    classes: Ints
+    passes: Ints
+
+
+def _walk(sh: NestShape, tl: NestTile, mp: NestMap) -> _Passes:
+    vertical, horizontal = (np.array(axis[2:], np.int64) for axis in (axis_down(sh), axis_across(sh)))
     strips, column_blocks, folds = -(-sh.rows // mp.e), -(-sh.columns // mp.f), -(-sh.taps_v // mp.k)
     rows, columns = np.empty((strips, 2), np.int64), np.empty((column_blocks, 2), np.int64)
     axis_blocks(sh.rows, mp.e, vertical, 0, sh.taps_v, rows)
@@ -105,7 +125,7 @@ def _walk(sh: NestShape, tl: NestTile, mp: NestMap) -> tuple[Ints, Ints, Ints]:
     words = np.zeros(SHAPE, np.int64)
     classes = np.zeros((PASS_CLASSES, CLASS_FIELDS), np.int64)
     walk(sh, tl, mp, rows, read_rows, columns, words, classes, passes)
-    return words, classes, passes
+    return _Passes(words, classes, passes)
 
 
 def _durations(sh: NestShape, tl: NestTile, mp: NestMap, classes: Ints) -> Ints:

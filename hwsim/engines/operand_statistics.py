@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.engines.ifmap_plane import under_tap
 from hwsim.kernels.convolution import filter_toggles, ifmap_toggles
 from hwsim.kernels.tuples import NestMap, NestShape
 
@@ -47,10 +48,7 @@ def measure_operands(
     empty = padded == 0
     for j in range(sh.taps_v):
         for s in range(sh.taps_h):
-            top, left = j * sh.dilation_v, s * sh.dilation_h
-            rows = slice(top, top + (sh.rows - 1) * sh.stride_v + 1, sh.stride_v)
-            columns = slice(left, left + (sh.columns - 1) * sh.stride_h + 1, sh.stride_h)
-            seen = np.count_nonzero(empty[:, :, rows, columns], axis=(0, 2, 3))
+            seen = np.count_nonzero(under_tap(empty, sh, j, s), axis=(0, 2, 3))
             zero_x[:, :, j, s] = seen.reshape(sh.groups, sh.channels)
     zero_w = (filters == 0).reshape(sh.groups, sh.filters, sh.channels, sh.taps_v, sh.taps_h).sum(axis=1)
     positions = sh.batch * sh.rows * sh.columns

@@ -6,7 +6,6 @@ Source: Chen et al., "Eyeriss", ISCA 2016 and JSSC 2017, for the structure.
 from __future__ import annotations
 
 import difflib
-import sys
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
@@ -15,11 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hwsim.errors import InputError, unknown_name
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from hwsim.files.reading import read_toml
 
 PRESET_FOLDER = Path(__file__).parents[1] / "data" / "accelerators"
 
@@ -104,6 +99,10 @@ class AcceleratorSpec(BaseModel):
         """All PEs busy, 1e9 MACs a second."""
         return self.pes * self.clock_mhz / 1000.0
 
+    def with_(self, **fields: Any) -> AcceleratorSpec:
+        """Return a copy with other fields, validated; raises InputError for an unknown field or a wrong value."""
+        return accelerator_from_fields({**self.model_dump(), **fields}, f"accelerator '{self.name}'")
+
     def latency_ms(self, cycles: int) -> float:
         """Return the time of a number of core cycles, ms."""
         return cycles / (self.clock_mhz * 1000.0)
@@ -134,12 +133,7 @@ def _read_preset(name: str) -> AcceleratorSpec:
 
 def read_accelerator(path: Path) -> AcceleratorSpec:
     """Read an accelerator TOML file; raises InputError naming the file, the field and what is allowed."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read accelerator file '{path}': {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"accelerator file '{path}' is not TOML: {error}") from None
+    content = read_toml(path, "an accelerator (see `hwsim accelerators --show paper`)")
     content.setdefault("name", path.stem)
     return accelerator_from_fields(content, f"accelerator file '{path}'")
 

@@ -17,17 +17,26 @@ from functools import lru_cache
 
 import numpy as np
 
-from hwsim.energy.default_costs import default_memory_costs
+from hwsim.energy.mac_energy import default_memory_costs
 from hwsim.energy.memory_costs import MemoryCosts
 from hwsim.errors import InputError
 from hwsim.hardware.accelerator import AcceleratorSpec
 from hwsim.kernels.search import search
 from hwsim.kernels.tuples import NestMap, NestShape, NestTile
-from hwsim.mapping.mapping import Mapping, lower_layer, lower_tile, why_unmappable
+from hwsim.mapping.lowering import lower_layer, lower_tile
+from hwsim.mapping.mapping import Mapping, why_unmappable
 from hwsim.vocabulary import Objective
 from hwsim.workload.layer import Layer
 
 _OBJECTIVES = (Objective.ENERGY, Objective.LATENCY, Objective.EDP)
+
+
+def objective_named(name: Objective | str) -> Objective:
+    """Return an objective by name; raises InputError for an unknown one."""
+    try:
+        return Objective(name)
+    except ValueError:
+        raise InputError(f"objective '{name}' is unknown; use energy, latency or edp") from None
 
 
 def best_mapping(
@@ -41,10 +50,7 @@ def best_mapping(
     Energy is that of all words moved, at `costs` (the tile's default ones where left out); ties go to the faster
     mapping. Deterministic. Raises InputError with the violated constraint where no mapping exists.
     """
-    try:
-        which = _OBJECTIVES.index(Objective(objective))
-    except ValueError:
-        raise InputError(f"objective '{objective}' is unknown; use energy, latency or edp") from None
+    which = _OBJECTIVES.index(objective_named(objective))
     costs = costs or default_memory_costs(tile)
     found = _search(lower_layer(layer), lower_tile(tile), tuple(costs), tile.dram_bits_per_cycle, which)
     if found is None:

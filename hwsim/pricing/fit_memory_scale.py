@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from hwsim.energy.cost_preset import CostPreset, load_costs
 from hwsim.energy.mac_table import MacEnergyTable, load_mac_table
@@ -58,6 +59,10 @@ class Calibration:
     def saving_with_free_memories(self) -> float:
         """The most that quantization can save: the share if words cost nothing."""
         return (self.mac_pj - self.quantized_mac_pj) / (self.mac_pj + self.leakage_pj)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what was found and what it rests on, for JSON."""
+        return {"schema": 1, **asdict(self), "mac_ratio": self.mac_ratio, "factor": self.factor}
 
 
 def calibrate(

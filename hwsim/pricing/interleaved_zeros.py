@@ -9,12 +9,14 @@ says how closely (tests/characterize/energy/test_sparse_mac_energy.py compares b
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.energy.transition_model import TransitionModel
 from hwsim.pricing.sampled_streams import STREAM_MACS, STREAMS
+from hwsim.vocabulary import Precision
 from hwsim.workload.synthetic_tensors import ZERO_ACTIVATIONS, laplace_words
 
 DENSITIES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
@@ -24,23 +26,27 @@ SEED = 20160618
 """Of the operands that the model is asked about: a price has no randomness of its own."""
 
 
+class PeOrder(NamedTuple):
+    """In what order a PE works: p filters that it interleaves, and the q S words of its window."""
+
+    filters: int
+    words: int
+
+
 def switching_ratio(
-    model: TransitionModel, clock_fj: float, bits: tuple[int, int], order: tuple[int, int], zero_weight: float
+    model: TransitionModel, clock_fj: float, bits: Precision, order: PeOrder, zero_weight: float
 ) -> float:
     """Return a MAC's switching energy with a share of pruned weights over that with none.
 
-    bits: weight, activation. order: p filters that a PE interleaves, and the q S words of its window. `clock_fj`: what
-    a MAC pays whatever its operands are. The model is fitted to 3 % of a MAC's whole energy, so little is known of
-    ratios below that; they are never negative.
+    `clock_fj`: what a MAC pays whatever its operands are. The model is fitted to 3 % of a MAC's whole energy, so
+    little is known of ratios below that; they are never negative.
     """
     curve = _curve(model, clock_fj, bits, order)
     return float(np.interp(1.0 - zero_weight, DENSITIES, curve))
 
 
 @lru_cache(maxsize=4096)
-def _curve(
-    model: TransitionModel, clock_fj: float, bits: tuple[int, int], order: tuple[int, int]
-) -> NDArray[np.float64]:
+def _curve(model: TransitionModel, clock_fj: float, bits: Precision, order: PeOrder) -> NDArray[np.float64]:
     weight, activation, kept = _operands(bits, order)
     energies = []
     for density in DENSITIES:
@@ -55,14 +61,13 @@ def _curve(
     return curve
 
 
-def _operands(
-    bits: tuple[int, int], order: tuple[int, int]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+def _operands(bits: Precision, order: PeOrder) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Return weights [streams, 1, q S, p], activations [streams, f, q S, 1] and, like weights, which go first."""
     filters, words = order
+    weight_bits, activation_bits = bits
     rng = np.random.default_rng([SEED, *bits, *order])
     columns = max(1, STREAM_MACS // (filters * words))
-    weight = laplace_words((STREAMS, 1, words, filters), bits[0], rng).astype(np.int64)
-    activation = np.abs(laplace_words((STREAMS, columns, words, 1), bits[1], rng)).astype(np.int64)
+    weight = laplace_words((STREAMS, 1, words, filters), weight_bits, rng).astype(np.int64)
+    activation = np.abs(laplace_words((STREAMS, columns, words, 1), activation_bits, rng)).astype(np.int64)
     activation[rng.random(activation.shape) < ZERO_ACTIVATIONS] = 0
     return weight, activation, rng.random(weight.shape)

@@ -5,20 +5,25 @@ Source: the Trace Event Format (complete events "X", counters "C", metadata "M")
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from hwsim.engines.analytic import dram_cycles
-from hwsim.simulation.layer_run import EngineName, LayerRun
-from hwsim.simulation.simulate import Run
-from hwsim.vocabulary import Level
+from hwsim.engines.cycle_timeline import PHASES, run_cycles
+from hwsim.simulation.layer_run import LayerRun
+from hwsim.simulation.run import Run
+from hwsim.vocabulary import EngineName, Level
 
 LAYERS, ARRAY, DRAM, PASSES = 1, 2, 3, 4
 _TRACKS = {LAYERS: "layers", ARRAY: "PE array, time by cause", DRAM: "DRAM", PASSES: "PE array, first passes"}
 TRACED_PASSES = 64
 """Passes of each layer that the cycle engine's trace shows one by one."""
 
-_PHASES = ("filters and psums in", "first window in", "MACs")
-_DRAM_LEVEL = list(Level).index(Level.DRAM)
+
+class Span(NamedTuple):
+    """When something happens, core cycles."""
+
+    start: int
+    cycles: int
 
 
 def chrome_trace(run: Run) -> dict[str, Any]:
@@ -64,44 +69,41 @@ def _layer_events(run: Run, one: LayerRun, start: int) -> list[dict[str, Any]]:
         "energy_pj": one.cost.energy_pj,
         "mapping": one.analysis.mapping.as_dict(),
     }
-    events = [_bar(run, LAYERS, one.layer.name, (start, cycles), details)]
+    events = [_bar(run, LAYERS, one.layer.name, Span(start, cycles), details)]
     at = start
     for cause, spent in {**one.analysis.processing_by_cause, **one.analysis.stall_cycles}.items():
         if spent:
-            events.append(_bar(run, ARRAY, cause.replace("_", " "), (at, spent), {"cycles": spent}))
+            events.append(_bar(run, ARRAY, cause.replace("_", " "), Span(at, spent), {"cycles": spent}))
             at += spent
-    words = int(one.analysis.accesses.words[_DRAM_LEVEL].sum())
+    words = one.analysis.accesses.total(Level.DRAM)
     busy = min(cycles, dram_cycles(one.analysis.accesses, run.tile, one.analysis.ifmap_coding))
     if busy:
-        events.append(_bar(run, DRAM, one.layer.name, (start, busy), {"words": words}))
+        events.append(_bar(run, DRAM, one.layer.name, Span(start, busy), {"words": words}))
     events.append(_counter(run, start, one.analysis.active_pes, one.analysis.utilization))
     return events
 
 
 def _pass_events(run: Run, one: LayerRun, start: int) -> list[dict[str, Any]]:
-    from hwsim.engines.cycle_timeline import run_cycles
-
-    _, timeline = run_cycles(
+    timed = run_cycles(
         one.layer, run.tile, one.analysis.mapping, events=TRACED_PASSES, ifmap_coding=one.analysis.ifmap_coding
     )
     events = []
-    for number, moments in enumerate(timeline.events.tolist()):
-        for phase, begin, end in zip(_PHASES, moments, moments[1:4], strict=False):
+    for number, moments in enumerate(timed.timeline.events.tolist()):
+        for phase, begin, end in zip(PHASES, moments, moments[1:4], strict=False):
             if end > begin:
                 details = {"layer": one.layer.name, "pass": number, "cycles": end - begin}
-                events.append(_bar(run, PASSES, phase, (start + begin, end - begin), details))
+                events.append(_bar(run, PASSES, phase, Span(start + begin, end - begin), details))
     return events
 
 
-def _bar(run: Run, track: int, name: str, span: tuple[int, int], details: dict[str, Any]) -> dict[str, Any]:
-    start, cycles = span
+def _bar(run: Run, track: int, name: str, span: Span, details: dict[str, Any]) -> dict[str, Any]:
     return {
         "ph": "X",
         "pid": 1,
         "tid": track,
         "name": name,
-        "ts": start / run.tile.clock_mhz,
-        "dur": cycles / run.tile.clock_mhz,
+        "ts": span.start / run.tile.clock_mhz,
+        "dur": span.cycles / run.tile.clock_mhz,
         "args": details,
     }
 

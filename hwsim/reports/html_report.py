@@ -10,7 +10,8 @@ from hwsim.reports.plots import energy_bars, pass_timeline, pe_heatmap, roofline
 from hwsim.reports.table import simulation_summary
 from hwsim.simulation.layer_run import LayerRun
 from hwsim.simulation.provenance import provenance
-from hwsim.simulation.simulate import Run
+from hwsim.simulation.run import Run
+from hwsim.vocabulary import Level
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1a1a1a; }
@@ -66,13 +67,13 @@ def _row(one: LayerRun) -> str:
     mapping = " ".join(f"{letter}={value}" for letter, value in analysis.mapping.as_dict().items())
     cells = [
         one.layer.name,
-        one.layer.kind,
+        one.layer.kind.value,
         f"{cost.macs:,}",
         f"{cost.cycles:,}",
         f"{100 * analysis.utilization:.2f}",
         str(analysis.active_pes),
         one.bound.replace("_", " "),
-        f"{one.bits[0]}/{one.bits[1]}",
+        f"{one.bits.weight}/{one.bits.activation}",
         f"{cost.energy_pj / 1e6:,.3f}",
         *(f"{cost.breakdown_pj[part] / 1e6:,.3f}" for part in BREAKDOWN),
         mapping,
@@ -82,10 +83,10 @@ def _row(one: LayerRun) -> str:
 
 def _foundation(run: Run) -> str:
     facts = provenance(run.pricer)
-    costs = facts["costs"]
-    lines = [f"tilejoule {facts['version']}", f"MAC: {facts['mac']['source']}"]
-    lines += [f"{name.replace('_', ' ')}: {value:.6g}" for name, value in costs.items() if name.endswith("per_bit")]
-    lines += [f"{level}: {source}" for level, source in costs["sources"].items()]
-    lines += [f"{key.replace('_', ' ')}: {value}" for key, value in costs["calibration"].items()]
-    tile = [f"{field} = {value}" for field, value in facts["accelerator"].items() if value not in {None, ""}]
+    costs = run.pricer.costs
+    lines = [f"tilejoule {facts.version}", f"MAC: {facts.mac.source}"]
+    lines += [f"{level.value} pj per bit: {costs.pj_per_bit(level):.6g}" for level in Level]
+    lines += [f"{level}: {source}" for level, source in facts.costs.sources.items()]
+    lines += [f"{key.replace('_', ' ')}: {value}" for key, value in facts.costs.calibration.items()]
+    tile = [f"{field} = {value}" for field, value in facts.accelerator.items() if value not in {None, ""}]
     return _list(lines) + "<h2>Accelerator</h2>" + _list(tile)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.engines.analytic import Analysis
+from hwsim.engines.analytic import Analysis, full_pass
 from hwsim.hardware.accelerator import AcceleratorSpec
-from hwsim.mapping.mapping import lower_layer
-from hwsim.simulation.simulate import Run
+from hwsim.mapping.lowering import lower_layer
+from hwsim.simulation.run import Run
 
 Floats = NDArray[np.float64]
 
@@ -19,19 +19,18 @@ def mapped_pes(tile: AcceleratorSpec, analysis: Analysis) -> NDArray[np.bool_]:
     Chains of r sets stand one above the other and fill the array from the top left; a set wider than the array is cut
     into segments, one below the other.
     """
-    shape, mapping = lower_layer(analysis.layer), analysis.mapping
+    done = full_pass(lower_layer(analysis.layer), analysis.mapping.lowered())
     used = np.zeros((tile.array_rows, tile.array_columns), np.bool_)
-    r = min(mapping.r, -(-shape.channels // mapping.q))
-    chains = min(mapping.t, -(-shape.filters // mapping.p)) * mapping.g
-    height = mapping.k * mapping.r
-    across = max(1, tile.array_columns // mapping.e)
-    segments = -(-mapping.e // tile.array_columns)
-    for chain in range(chains):
+    # where a chain of fewer sets stands, the array keeps the place of all r
+    height = done.rows * analysis.mapping.r
+    across = max(1, tile.array_columns // done.columns)
+    segments = -(-done.columns // tile.array_columns)
+    for chain in range(done.chains):
         for segment in range(segments):
             down, right = divmod(chain, across) if segments == 1 else (chain * segments + segment, 0)
-            width = min(mapping.e - segment * tile.array_columns, tile.array_columns)
-            top, left = down * height, right * mapping.e
-            used[top : top + mapping.k * r, left : left + width] = True
+            width = min(done.columns - segment * tile.array_columns, tile.array_columns)
+            top, left = down * height, right * done.columns
+            used[top : top + done.rows * done.sets, left : left + width] = True
     return used
 
 

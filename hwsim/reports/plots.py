@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 from hwsim.engines.analytic import dram_bits
-from hwsim.engines.cycle_timeline import run_cycles
+from hwsim.engines.cycle_timeline import PHASES, run_cycles
 from hwsim.pricing.layer_pricer import BREAKDOWN
 from hwsim.reports.occupancy import busy_share, mapped_pes
 from hwsim.simulation.layer_run import LayerRun
-from hwsim.simulation.simulate import Run
+from hwsim.simulation.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,16 +27,18 @@ _COLORS = dict(zip(BREAKDOWN, ("#4c72b0", "#55a868", "#8172b2", "#ccb974", "#c44
 def roofline(run: Run) -> str:
     """Return layers by their MACs a DRAM byte and their MACs a second, under the tile's two roofs."""
     figure, axes = _figure(7, 4.2)
-    points = [_intensity(run, one) for one in run.runs if one.cost.macs]
+    computing = [one for one in run.runs if one.cost.macs]
+    points = [_point(run, one) for one in computing]
     peak = run.tile.peak_gmac_per_s
     bytes_per_ns = run.tile.dram_bandwidth_gbit_per_s / 8
-    lows = [x for x, _ in points] or [1.0]
-    x = np.geomspace(min(*lows, peak / bytes_per_ns) / 4, max(*lows, peak / bytes_per_ns) * 4, 200)
+    places = [point.macs_per_byte for point in points] or [1.0]
+    ridge = peak / bytes_per_ns
+    x = np.geomspace(min(*places, ridge) / 4, max(*places, ridge) * 4, 200)
     axes.loglog(x, np.minimum(peak, x * bytes_per_ns), color="black", linewidth=1.5)
-    for (intensity, rate), one in zip(points, (one for one in run.runs if one.cost.macs), strict=True):
+    for point, one in zip(points, computing, strict=True):
         color = "#c44e52" if one.bound.startswith("dram") else "#4c72b0"
-        axes.plot(intensity, rate, "o", color=color, markersize=5, alpha=0.7)
-    axes.axvline(peak / bytes_per_ns, color="grey", linestyle=":", linewidth=1)
+        axes.plot(point.macs_per_byte, point.gmac_per_s, "o", color=color, markersize=5, alpha=0.7)
+    axes.axvline(ridge, color="grey", linestyle=":", linewidth=1)
     axes.set_xlabel("MACs a DRAM byte")
     axes.set_ylabel("GMAC/s")
     axes.set_title(f"Roofline: {peak:,.0f} GMAC/s, {bytes_per_ns:.3g} GB/s; red: bound by DRAM", fontsize=10)
@@ -83,13 +85,12 @@ def pe_heatmap(run: Run) -> str:
 def pass_timeline(run: Run) -> str:
     """Return the first passes of the longest layer: loading, filling, computing, as the cycle engine steps them."""
     one = max((one for one in run.runs if one.cost.macs), key=lambda one: one.cost.cycles, default=run.runs[0])
-    _, timeline = run_cycles(
+    timed = run_cycles(
         one.layer, run.tile, one.analysis.mapping, events=SHOWN_PASSES, ifmap_coding=one.analysis.ifmap_coding
     )
-    events = timeline.events
+    events = timed.timeline.events
     figure, axes = _figure(8, 0.13 * len(events) + 1.6)
-    phases = (("filters and psums in", "#ccb974"), ("first window in", "#55a868"), ("MACs", "#4c72b0"))
-    for column, (label, color) in enumerate(phases):
+    for column, (label, color) in enumerate(zip(PHASES, ("#ccb974", "#55a868", "#4c72b0"), strict=True)):
         start, end = events[:, column], events[:, column + 1]
         axes.barh(np.arange(len(events)), end - start, left=start, color=color, label=label, height=0.8)
     axes.invert_yaxis()
@@ -100,9 +101,16 @@ def pass_timeline(run: Run) -> str:
     return _svg(figure)
 
 
-def _intensity(run: Run, one: LayerRun) -> tuple[float, float]:
+class _Point(NamedTuple):
+    """A layer under the roofs."""
+
+    macs_per_byte: float
+    gmac_per_s: float
+
+
+def _point(run: Run, one: LayerRun) -> _Point:
     dram_bytes = dram_bits(one.analysis.accesses, run.tile, one.analysis.ifmap_coding) / 8
-    return one.cost.macs / dram_bytes, one.cost.macs / one.cost.latency_ms / 1e6
+    return _Point(one.cost.macs / dram_bytes, one.cost.macs / one.cost.latency_ms / 1e6)
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

@@ -7,13 +7,15 @@ import math
 from rich import box
 from rich.table import Table
 
+from hwsim.energy.units import energy_text
 from hwsim.engines.analytic import dram_bits
 from hwsim.pricing.layer_pricer import BREAKDOWN, LayerCost
 from hwsim.simulation.layer_run import LayerRun
-from hwsim.simulation.simulate import Run
+from hwsim.simulation.run import Run
 from hwsim.vocabulary import Level
 
 PICO_PER_MICRO = 1e6
+_LEVEL_NAMES = {Level.DRAM: "DRAM", Level.GLB: "GLB", Level.NOC: "NoC", Level.RF: "RF"}
 
 
 def simulation_table(run: Run) -> Table:
@@ -89,10 +91,10 @@ def _title(run: Run) -> str:
 
 def _row(one: LayerRun) -> tuple[str, ...]:
     cost, bits = one.cost, one.bits
-    narrow = f" {bits[0]}b" if one.cost.macs and bits[0] != 8 else ""
+    narrow = f" {bits.weight}b" if one.cost.macs and bits.weight != 8 else ""
     return (
         one.layer.name,
-        one.layer.kind + narrow,
+        f"{one.layer.kind}{narrow}",
         f"{cost.macs:,}" if cost.macs else "-",
         f"{cost.cycles:,}",
         f"{100 * one.analysis.utilization:.1f}",
@@ -113,14 +115,6 @@ def _letters(one: LayerRun) -> str:
     return " ".join([*shown, *(short[flag] for flag in flags)])
 
 
-def _energy(energy_pj: float) -> str:
-    """Return an energy in the unit that keeps it between 1 and 1000."""
-    for unit, size_pj in (("mJ", 1e9), ("uJ", 1e6), ("nJ", 1e3)):
-        if energy_pj >= size_pj:
-            return f"{energy_pj / size_pj:,.4g} {unit}"
-    return f"{energy_pj:.4g} pJ"
-
-
 def _four_digits(value: float) -> str:
     decimals = 0 if value >= 1000 else max(0, 3 - math.floor(math.log10(value))) if value > 0 else 0
     return f"{value:,.{min(decimals, 6)}f}"
@@ -132,13 +126,12 @@ def _percent(part: float, whole: float) -> str:
 
 def _totals(run: Run) -> list[str]:
     latency_s = run.latency_ms / 1e3
-    words = run.accesses.words
-    word_bits, psum_bits = run.tile.word_bits, run.tile.psum_bits
     dram_bytes = sum(dram_bits(one.analysis.accesses, run.tile, one.analysis.ifmap_coding) for one in run.runs) / 8
-    glb = words[list(Level).index(Level.GLB)].sum(axis=1)
-    glb_bytes = (float(glb[0] + glb[1]) * word_bits + float(glb[2]) * psum_bits) / 8
+    glb_bytes = run.accesses.bits(run.tile.word_bits, run.tile.psum_bits)[Level.GLB] / 8
     lines = [
-        f"energy {_energy(run.energy_pj)} a batch, {run.energy_pj / run.macs:.3f} pJ a MAC" if run.macs else "no MACs",
+        f"energy {energy_text(run.energy_pj)} a batch, {run.energy_pj / run.macs:.3f} pJ a MAC"
+        if run.macs
+        else "no MACs",
         f"latency {run.latency_ms:,.4g} ms a batch, {run.network.batch / latency_s:,.5g} images/s,"
         f" {run.energy_pj * 1e-9 / latency_s:,.4g} mW",
         f"DRAM {dram_bytes / 1e6:,.2f} MB at {dram_bytes / latency_s / 1e9:.3g} GB/s"
@@ -153,9 +146,7 @@ def _totals(run: Run) -> list[str]:
 
 def _sources(run: Run) -> list[str]:
     costs = run.pricer.costs
-    figures = ", ".join(
-        f"{level} {figure:.4g}" for level, figure in zip(("DRAM", "GLB", "NoC", "RF"), costs[:4], strict=True)
-    )
+    figures = ", ".join(f"{_LEVEL_NAMES[level]} {costs.pj_per_bit(level):.4g}" for level in Level)
     return [
         f"costs: {run.pricer.preset.name} ({figures} pJ a bit); {run.pricer.preset.description}",
         f"MAC: {run.pricer.mac.source} ({run.mac_table_name} table)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,27 @@ from hwsim.engines.cycle_execution import Execution, execute
 from hwsim.errors import InputError
 from hwsim.mapping.mapping import Mapping
 from hwsim.pricing.layer_pricer import LayerPricer
-from hwsim.pricing.sampled_streams import sample_mac_energy
-from hwsim.simulation.layer_run import EngineName, LayerRun, ZeroShares
+from hwsim.pricing.sampled_streams import Tensors, sample_mac_energy
+from hwsim.pricing.work import OperandUse, Work
+from hwsim.simulation.layer_run import LayerRun
+from hwsim.vocabulary import EngineName, Precision, ZeroShares
 from hwsim.workload.layer import ConvLayer, Layer
 from hwsim.workload.synthetic_tensors import ZERO_ACTIVATIONS, draw_filters, draw_ifmap, generator, quantize_weights
+
+
+class _Filters(NamedTuple):
+    """Weights as the PEs multiply them, and the share of them that was pruned, not only rounded to zero."""
+
+    words: NDArray[Any]
+    pruned: float
+
+
+class _OnData(NamedTuple):
+    """A layer on its tensors; `mac_pj`: a MAC's mean energy on them, None where no model tells."""
+
+    execution: Execution
+    pruned: float
+    mac_pj: float | None
 
 
 class CycleEngine:
@@ -49,22 +66,23 @@ class CycleEngine:
     def warm_up(self) -> None:
         """Load the compiled kernels."""
         layer = ConvLayer("warm-up", 2, 2, 4, 4, 3, 3)
-        self._execute(layer, (self.pricer.tile.word_bits,) * 2, 0.0, None)
+        word = self.pricer.tile.word_bits
+        self._execute(layer, Precision(word, word), ZeroShares(), None)
         self._by_model_pj = self._by_table_pj = self._widest_ci_rel = 0.0
 
-    def run(self, layer: Layer, bits: tuple[int, int], zero_weight: float, mapping: Mapping | None) -> LayerRun:
+    def run(self, layer: Layer, bits: Precision, zeros: ZeroShares, mapping: Mapping | None) -> LayerRun:
         """Execute one layer and price what it moved and saw."""
-        done, pruned, mac_pj = self._execute(layer, bits, zero_weight, mapping)
+        done, pruned, mac_pj = self._execute(layer, bits, zeros, mapping)
         measured = done.operands
-        cost = self.pricer.price_counts(
-            *(done.accesses, done.cycles, done.processing_cycles, layer.macs),
-            bits=bits,
-            zeros=(pruned, measured.zero_ifmap if measured else None),
-            mac_pj=mac_pj,
-            gated_macs=measured.gated_macs if measured else 0,
-            ifmap_coding=done.ifmap_coding,
+        use = OperandUse(
+            bits,
+            ZeroShares(pruned, measured.zero_ifmap if measured else None),
+            mac_pj,
+            measured.gated_macs if measured else 0,
+            done.ifmap_coding,
         )
-        shares = ZeroShares(measured.zero_ifmap, measured.zero_filter) if measured else ZeroShares(None, None)
+        cost = self.pricer.price_counts(done.accesses, Work(done.cycles, done.processing_cycles, layer.macs), use)
+        shares = ZeroShares(measured.zero_filter, measured.zero_ifmap) if measured else ZeroShares()
         if done.overflows:
             self._overflow_notes.append(
                 f"layer {layer.name}: {done.overflows:,} psums left the range of {self.pricer.tile.psum_bits} bits"
@@ -72,33 +90,31 @@ class CycleEngine:
             )
         return LayerRun(layer, done, cost, bits, shares)
 
-    def _execute(
-        self, layer: Layer, bits: tuple[int, int], zero_weight: float, mapping: Mapping | None
-    ) -> tuple[Execution, float, float | None]:
-        """Return the execution, the share of weights pruned (not only rounded to zero), a MAC's energy on the data."""
+    def _execute(self, layer: Layer, bits: Precision, zeros: ZeroShares, mapping: Mapping | None) -> _OnData:
         rng = generator(self.seed, layer)
-        ifmap = draw_ifmap(layer, bits[1], rng)
-        filters, pruned = None, zero_weight
-        if isinstance(layer, ConvLayer):
-            given = self.weights.get(layer.name)
-            if given is None:
-                filters = draw_filters(layer, bits[0], zero_weight, rng)
-            else:
-                filters, pruned = self._given(layer, given, bits[0])
+        ifmap = draw_ifmap(layer, bits.activation, rng, zeros.ifmap)
         chosen = mapping or self.pricer.mapping(layer)
+        if not isinstance(layer, ConvLayer):
+            return _OnData(execute(layer, self.pricer.tile, ifmap, None, chosen), zeros.filter or 0.0, None)
+        given = self.weights.get(layer.name)
+        if given is None:
+            pruned = zeros.filter or 0.0
+            filters = draw_filters(layer, bits.weight, pruned, rng)
+        else:
+            filters, pruned = self._given(layer, given, bits.weight)
         done = execute(layer, self.pricer.tile, ifmap, filters, chosen)
         mac_pj = None
-        if isinstance(layer, ConvLayer) and filters is not None and self.model is not None:
-            typical = layer.name not in self.weights and not zero_weight
-            mac_pj = self._mac_on_data(layer, chosen, (ifmap, filters), bits, typical=typical)
-        return done, pruned, mac_pj
+        if self.model is not None:
+            typical = layer.name not in self.weights and not zeros.filter and zeros.ifmap is None
+            mac_pj = self._mac_on_data(layer, chosen, Tensors(ifmap, filters), bits, typical=typical)
+        return _OnData(done, pruned, mac_pj)
 
     def _mac_on_data(
         self,
         layer: ConvLayer,
         mapping: Mapping,
-        tensors: tuple[NDArray[Any], NDArray[Any]],
-        bits: tuple[int, int],
+        tensors: Tensors,
+        bits: Precision,
         *,
         typical: bool,
     ) -> float:
@@ -113,25 +129,25 @@ class CycleEngine:
         seen = sample_mac_energy(layer, mapping, tensors, self.model, rng)
         expected = seen
         if not typical:
-            drawn = (draw_ifmap(layer, bits[1], rng), draw_filters(layer, bits[0], 0.0, rng))
+            drawn = Tensors(draw_ifmap(layer, bits.activation, rng), draw_filters(layer, bits.weight, 0.0, rng))
             expected = sample_mac_energy(layer, mapping, drawn, self.model, rng)
         mac = self.pricer.mac
-        clock_fj = mac.clock_fj(*bits)
+        clock_fj = mac.clock_fj(bits)
         table_fj = (mac.given_table or self.pricer.mac_table).mac_energy_fj(*bits)
         self._widest_ci_rel = max(self._widest_ci_rel, seen.ci95_rel)
         self._by_model_pj += seen.mean_fj * layer.macs / 1000
         self._by_table_pj += table_fj * layer.macs / 1000
         ratio = max(0.0, seen.mean_fj - clock_fj) / (expected.mean_fj - clock_fj)
-        return mac.scaled_pj(ratio, *bits)
+        return mac.scaled_pj(ratio, bits)
 
-    def _given(self, layer: ConvLayer, weights: NDArray[Any], bits: int) -> tuple[NDArray[Any], float]:
-        shape = (layer.out_channels, layer.in_channels // layer.groups, layer.kernel_height, layer.kernel_width)
+    def _given(self, layer: ConvLayer, weights: NDArray[Any], bits: int) -> _Filters:
+        shape = layer.filter_shape
         if weights.shape != shape:
             raise InputError(
                 f"layer '{layer.name}': its weights have the shape {weights.shape} but the layer needs {shape};"
                 " a policy that removes channels cannot run on the weights of the whole network"
             )
-        return quantize_weights(weights, bits), float(np.mean(weights == 0))
+        return _Filters(quantize_weights(weights, bits), float(np.mean(weights == 0)))
 
     def _pricing_note(self) -> str:
         mac = self.pricer.mac

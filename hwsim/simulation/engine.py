@@ -12,7 +12,9 @@ from hwsim.errors import InputError
 from hwsim.mapping.mapper import best_mapping
 from hwsim.mapping.mapping import Mapping
 from hwsim.pricing.layer_pricer import LayerPricer
-from hwsim.simulation.layer_run import EngineName, LayerRun, ZeroShares
+from hwsim.pricing.work import OperandUse, Work
+from hwsim.simulation.layer_run import LayerRun
+from hwsim.vocabulary import EngineName, Precision, ZeroShares
 from hwsim.workload.layer import ConvLayer, Layer
 from hwsim.workload.synthetic_tensors import ZERO_ACTIVATIONS
 
@@ -29,7 +31,7 @@ class Engine(Protocol):
     def warm_up(self) -> None:
         """Load what is compiled, so that the run alone is timed."""
 
-    def run(self, layer: Layer, bits: tuple[int, int], zero_weight: float, mapping: Mapping | None) -> LayerRun:
+    def run(self, layer: Layer, bits: Precision, zeros: ZeroShares, mapping: Mapping | None) -> LayerRun:
         """Return one layer's counts, time and price."""
 
 
@@ -55,6 +57,7 @@ class AnalyticEngine:
 
     def __init__(self, pricer: LayerPricer) -> None:
         self.pricer = pricer
+        self._stated_ifmap = False
 
     @property
     def notes(self) -> list[str]:
@@ -67,25 +70,26 @@ class AnalyticEngine:
                 f"DRAM moves ifmaps run-length coded, with {ZERO_ACTIVATIONS:.0%} zeros and those of rounding assumed"
                 " in each; ofmaps uncoded"
             )
+        if self._stated_ifmap and self.pricer.mac.characterized_zero_share is None:
+            notes.append("the policy's zero_ifmap moves no MAC energy: none is known of a zero activation here")
         return notes
 
     def warm_up(self) -> None:
         """Load the compiled mapper."""
         best_mapping(ConvLayer("warm-up", 1, 1, 1, 1, 1, 1), self.pricer.tile, self.pricer.costs)
 
-    def run(self, layer: Layer, bits: tuple[int, int], zero_weight: float, mapping: Mapping | None) -> LayerRun:
+    def run(self, layer: Layer, bits: Precision, zeros: ZeroShares, mapping: Mapping | None) -> LayerRun:
         """Return one layer's counts, time and price; the pricer's own mapping where none is given."""
         pricer = self.pricer
-        coding = pricer.coding(layer, bits[1])
+        self._stated_ifmap |= zeros.ifmap is not None
+        coding = pricer.coding(layer, bits, zeros)
         if mapping is None and coding == 1.0:
-            cost = pricer.price(layer, *bits, zero_weight)
+            cost = pricer.price(layer, bits.weight, bits.activation, zeros.filter or 0.0, zeros.ifmap)
             analysis = pricer.analysis(layer)
         else:
             mapping = mapping or pricer.mapping(layer)
             analysis = analyze(layer, pricer.tile, mapping, ifmap_coding=coding)
-            work = (analysis.cycles, analysis.processing_cycles, layer.macs)
-            mac_pj = pricer.interleaved_mac_pj(layer, mapping, bits, (zero_weight, None))
-            cost = pricer.price_counts(
-                *(analysis.accesses, *work), bits=bits, zeros=(zero_weight, None), mac_pj=mac_pj, ifmap_coding=coding
-            )
-        return LayerRun(layer, analysis, cost, bits, ZeroShares(None, zero_weight or None))
+            work = Work(analysis.cycles, analysis.processing_cycles, layer.macs)
+            mac_pj = pricer.interleaved_mac_pj(layer, mapping, bits, zeros)
+            cost = pricer.price_counts(analysis.accesses, work, OperandUse(bits, zeros, mac_pj, ifmap_coding=coding))
+        return LayerRun(layer, analysis, cost, bits, ZeroShares(zeros.filter or None, zeros.ifmap))

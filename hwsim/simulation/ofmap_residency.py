@@ -10,22 +10,20 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import numpy as np
-
-from hwsim.engines.access_counts import AccessCounts
-from hwsim.engines.analytic import Analysis, analyze, array_macs, dram_cycles
+from hwsim.engines.analytic import Analysis, analyze, dram_cycles, utilization
 from hwsim.errors import InputError
 from hwsim.hardware.accelerator import AcceleratorSpec
+from hwsim.mapping.lowering import lower_layer
 from hwsim.mapping.mapper import best_mapping
-from hwsim.mapping.mapping import lower_layer
 from hwsim.pricing.layer_pricer import LayerPricer
+from hwsim.pricing.work import OperandUse, Work
 from hwsim.simulation.layer_run import LayerRun
 from hwsim.vocabulary import Direction, Level, Objective, Operand
 from hwsim.workload.network import NETWORK_INPUT, Network
 
-_DRAM, _GLB = list(Level).index(Level.DRAM), list(Level).index(Level.GLB)
-_IFMAP, _PSUM = list(Operand).index(Operand.IFMAP), list(Operand).index(Operand.PSUM)
-_READ, _WRITE = list(Direction).index(Direction.READ), list(Direction).index(Direction.WRITE)
+_IFMAP_FROM_DRAM = (Level.DRAM, Operand.IFMAP, Direction.READ)
+_IFMAP_INTO_GLB = (Level.GLB, Operand.IFMAP, Direction.WRITE)
+_OFMAP_TO_DRAM = (Level.DRAM, Operand.PSUM, Direction.WRITE)
 
 
 def keep_in_glb(network: Network, runs: list[LayerRun], pricer: LayerPricer) -> tuple[list[LayerRun], str]:
@@ -39,7 +37,7 @@ def keep_in_glb(network: Network, runs: list[LayerRun], pricer: LayerPricer) -> 
         if last == index:
             continue
         trial = _with_resident(
-            network, plain=runs, current=current, kept=kept | {index}, span=(index, last), pricer=pricer
+            network, plain=runs, current=current, kept=kept | {index}, span=range(index, last + 1), pricer=pricer
         )
         if trial is not None and _figure(trial, pricer.objective) < _figure(current, pricer.objective):
             current = trial
@@ -63,12 +61,12 @@ def _with_resident(
     plain: list[LayerRun],
     current: list[LayerRun],
     kept: set[int],
-    span: tuple[int, int],
+    span: range,
     pricer: LayerPricer,
 ) -> list[LayerRun] | None:
     """Return the current runs with those of a span made anew beside the kept ofmaps; None where a layer has no room."""
     trial = list(current)
-    for place in range(span[0], span[1] + 1):
+    for place in span:
         resident_bytes = sum(
             math.ceil(network.layers[index].ofmap_words * pricer.tile.word_bits / 8)
             for index in kept
@@ -79,11 +77,9 @@ def _with_resident(
             return None
         share = _resident_share(network, network.inputs[place], kept)
         moved = _without_dram(analysis, pricer.tile, share, writes=place not in kept)
-        work = (moved.cycles, moved.processing_cycles, plain[place].cost.macs)
-        zeros = (plain[place].operands.zero_filter or 0.0, None)
-        cost = pricer.price_counts(
-            moved.accesses, *work, bits=plain[place].bits, zeros=zeros, ifmap_coding=moved.ifmap_coding
-        )
+        work = Work(moved.cycles, moved.processing_cycles, plain[place].cost.macs)
+        use = OperandUse(plain[place].bits, plain[place].operands, ifmap_coding=moved.ifmap_coding)
+        cost = pricer.price_counts(moved.accesses, work, use)
         trial[place] = replace(plain[place], analysis=moved, cost=cost)
     return trial
 
@@ -112,18 +108,17 @@ def _resident_share(network: Network, sources: tuple[int, ...], kept: set[int]) 
 
 def _without_dram(analysis: Analysis, tile: AcceleratorSpec, share: float, *, writes: bool) -> Analysis:
     """Return an analysis without the DRAM words of its resident ifmap share and, unless it writes, of its ofmap."""
-    words = analysis.accesses.words.copy()
-    words[_DRAM, _IFMAP, _READ] = round(words[_DRAM, _IFMAP, _READ] * (1 - share))
-    words[_GLB, _IFMAP, _WRITE] = round(words[_GLB, _IFMAP, _WRITE] * (1 - share))
+    get = analysis.accesses.get
+    changed = {count: round(get(*count) * (1 - share)) for count in (_IFMAP_FROM_DRAM, _IFMAP_INTO_GLB)}
     if not writes:
-        words[_GLB, _IFMAP, _WRITE] += words[_DRAM, _PSUM, _WRITE]
-        words[_DRAM, _PSUM, _WRITE] = 0
-    accesses = AccessCounts(np.ascontiguousarray(words))
+        changed[_IFMAP_INTO_GLB] += get(*_OFMAP_TO_DRAM)
+        changed[_OFMAP_TO_DRAM] = 0
+    accesses = analysis.accesses.replaced(changed)
     cycles = max(analysis.processing_cycles, dram_cycles(accesses, tile, analysis.ifmap_coding))
     return replace(
         analysis,
         accesses=accesses,
         cycles=cycles,
         stall_cycles={"dram": cycles - analysis.processing_cycles},
-        utilization=array_macs(lower_layer(analysis.layer)) / (cycles * tile.pes),
+        utilization=utilization(lower_layer(analysis.layer), cycles, tile),
     )

@@ -25,7 +25,7 @@ GLB_TARGET = 0.10
 
 @dataclass(frozen=True)
 class Measured:
-    """One layer on the chip: processing and total time, active PEs, GLB and DRAM traffic, zeros in the ifmap."""
+    """One layer on the chip: processing and total time, active PEs, GLB and DRAM traffic, zeros in the ifmap, power."""
 
     layer: ConvLayer
     mapping: Mapping
@@ -35,6 +35,7 @@ class Measured:
     glb_mb: float | None = None
     dram_mb: float | None = None
     zero_ifmap: float | None = None
+    power_mw: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ class Compared:
     def processing_error(self) -> float:
         """Relative error of the processing time."""
         return self.processing_ms / self.measured.processing_ms - 1
+
+    @property
+    def total_error(self) -> float | None:
+        """Relative error of the total time, None where the chip's is not known."""
+        return None if self.measured.total_ms is None else self.total_ms / self.measured.total_ms - 1
 
     @property
     def glb_error(self) -> float | None:
@@ -92,11 +98,11 @@ def alexnet() -> list[Measured]:
     first = Mapping(m=96, n=1, e=7, f=55, p=16, q=1, r=1, t=2, k=11)
     second = Mapping(m=64, n=1, e=27, f=27, p=16, q=2, r=1, t=1, k=5)
     return [
-        Measured(conv1, first, 16.5, 154, 20.9, 18.5, 5.0, 0.0),
-        Measured(conv2, second, 39.2, 135, 41.9, 77.6, 4.0, 0.387),
-        Measured(conv3, _CONV4, 21.8, 156, 23.6, 50.2, 3.0, 0.725),
-        Measured(conv4, _CONV4, 16.0, 156, 18.4, 37.4, 2.1, 0.793),
-        Measured(conv5, _CONV4, 10.0, 156, 10.5, 24.9, 1.3, 0.776),
+        Measured(conv1, first, 16.5, 154, 20.9, 18.5, 5.0, 0.0, 332.0),
+        Measured(conv2, second, 39.2, 135, 41.9, 77.6, 4.0, 0.387, 288.0),
+        Measured(conv3, _CONV4, 21.8, 156, 23.6, 50.2, 3.0, 0.725, 266.0),
+        Measured(conv4, _CONV4, 16.0, 156, 18.4, 37.4, 2.1, 0.793, 235.0),
+        Measured(conv5, _CONV4, 10.0, 156, 10.5, 24.9, 1.3, 0.776, 236.0),
     ]
 
 
@@ -130,7 +136,8 @@ def compare(measured: list[Measured], tile: AcceleratorSpec) -> list[Compared]:
     """Run each layer's mapping on the cycle engine and put it beside what the chip measured."""
     compared = []
     for index, row in enumerate(measured):
-        run, _ = run_cycles(row.layer, tile, row.mapping, ifmap_coding=_coding(row.zero_ifmap or 0.0, tile))
+        coding = _coding(row.zero_ifmap or 0.0, tile)
+        run = run_cycles(row.layer, tile, row.mapping, ifmap_coding=coding).analysis
         following = measured[min(index + 1, len(measured) - 1)].zero_ifmap
         compared.append(
             Compared(
@@ -183,10 +190,8 @@ def choices(compared: list[Compared], tile: AcceleratorSpec, objective: Objectiv
     found = []
     for row in compared:
         mapping = best_mapping(row.measured.layer, tile, NORMALIZED, objective)
-        run, _ = run_cycles(row.measured.layer, tile, mapping)
-        energies = [
-            sum(cost.accesses.energy_pj(NORMALIZED, tile.word_bits, tile.psum_bits).values()) for cost in (run, row.run)
-        ]
+        run = run_cycles(row.measured.layer, tile, mapping).analysis
+        energies = [sum(cost.accesses.energy(NORMALIZED, tile.word_bits, tile.psum_bits)) for cost in (run, row.run)]
         processing_ms = tile.latency_ms(run.processing_cycles)
         found.append(Choice(row.measured.layer, objective, mapping, processing_ms, energies[0] / energies[1]))
     return found

@@ -6,17 +6,12 @@ R S filter plane, E F ofmap plane, U stride.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from hwsim.errors import InputError
-
-Pair = int | tuple[int, int]
-"""One number for both directions, or (vertical, horizontal)."""
-
-
-def both(value: Pair) -> tuple[int, int]:
-    """Return (vertical, horizontal)."""
-    return (value, value) if isinstance(value, int) else value
+from hwsim.vocabulary import LayerKind
+from hwsim.workload.window import Pair, Window, both
 
 
 def _require(layer: str, smallest: int, **fields: int) -> None:
@@ -25,26 +20,14 @@ def _require(layer: str, smallest: int, **fields: int) -> None:
             raise InputError(f"layer '{layer}': {field} is {value!r}, must be a whole number of at least {smallest}")
 
 
-@dataclass(frozen=True)
-class _Window:
-    """A sliding window along one axis."""
-
-    size: int
-    kernel: int
-    stride: int
-    padding: int
-    dilation: int = 1
-
-    def positions(self, layer: str, axis: int) -> int:
-        reach = self.dilation * (self.kernel - 1) + 1
-        positions = (self.size + 2 * self.padding - reach) // self.stride + 1
-        if positions < 1:
-            raise InputError(
-                f"layer '{layer}': a kernel {('height', 'width')[axis]} of {self.kernel} with dilation {self.dilation}"
-                f" reaches over {reach} pixels, more than the padded ifmap's {self.size + 2 * self.padding};"
-                " enlarge the ifmap or the padding"
-            )
-        return positions
+def _fitting(layer: str, axis: str, window: Window) -> Window:
+    if window.positions < 1:
+        raise InputError(
+            f"layer '{layer}': a kernel {axis} of {window.kernel} with dilation {window.dilation}"
+            f" reaches over {window.reach} pixels, more than the padded ifmap's {window.size + 2 * window.padding};"
+            " enlarge the ifmap or the padding"
+        )
+    return window
 
 
 @dataclass(frozen=True)
@@ -64,7 +47,7 @@ class ConvLayer:
     groups: int = 1
     batch: int = 1
 
-    kind = "conv"
+    kind = LayerKind.CONV
 
     def __post_init__(self) -> None:
         _require(
@@ -87,30 +70,49 @@ class ConvLayer:
                 raise InputError(f"layer '{self.name}': {field} {channels} is not a multiple of groups {self.groups}")
         _ = self.out_height, self.out_width  # raise where no window fits
 
-    def _positions(self, axis: int) -> int:
-        size, kernel = ((self.in_height, self.kernel_height), (self.in_width, self.kernel_width))[axis]
-        stride, padding, dilation = (both(value)[axis] for value in (self.stride, self.padding, self.dilation))
-        return _Window(size, kernel, stride, padding, dilation).positions(self.name, axis)
+    @property
+    def window_down(self) -> Window:
+        """The kernel's way down the plane."""
+        stride, padding, dilation = both(self.stride), both(self.padding), both(self.dilation)
+        window = Window(self.in_height, self.kernel_height, stride.vertical, padding.vertical, dilation.vertical)
+        return _fitting(self.name, "height", window)
+
+    @property
+    def window_across(self) -> Window:
+        """The kernel's way across the plane."""
+        stride, padding, dilation = both(self.stride), both(self.padding), both(self.dilation)
+        window = Window(self.in_width, self.kernel_width, stride.horizontal, padding.horizontal, dilation.horizontal)
+        return _fitting(self.name, "width", window)
 
     @property
     def out_height(self) -> int:
         """E, ofmap rows."""
-        return self._positions(0)
+        return self.window_down.positions
 
     @property
     def out_width(self) -> int:
         """F, ofmap columns."""
-        return self._positions(1)
+        return self.window_across.positions
+
+    @property
+    def ifmap_shape(self) -> tuple[int, ...]:
+        """N, C, H, W."""
+        return (self.batch, self.in_channels, self.in_height, self.in_width)
+
+    @property
+    def filter_shape(self) -> tuple[int, ...]:
+        """M, C/groups, R, S."""
+        return (self.out_channels, self.in_channels // self.groups, self.kernel_height, self.kernel_width)
 
     @property
     def filter_words(self) -> int:
         """Weights of the layer."""
-        return self.out_channels * (self.in_channels // self.groups) * self.kernel_height * self.kernel_width
+        return math.prod(self.filter_shape)
 
     @property
     def ifmap_words(self) -> int:
         """Input words, without padding."""
-        return self.batch * self.in_channels * self.in_height * self.in_width
+        return math.prod(self.ifmap_shape)
 
     @property
     def ofmap_words(self) -> int:
@@ -127,7 +129,7 @@ class ConvLayer:
 class FCLayer(ConvLayer):
     """A fully connected layer: a convolution whose kernel is the whole of a 1 x 1 ifmap. Build it with `fc_layer`."""
 
-    kind = "fc"
+    kind = LayerKind.FC
 
 
 def fc_layer(name: str, in_features: int, out_features: int, batch: int = 1) -> FCLayer:
@@ -150,7 +152,7 @@ class PoolLayer:
     ceil_mode: bool = False
     batch: int = 1
 
-    kind = "pool"
+    kind = LayerKind.POOL
     macs = 0
     filter_words = 0
 
@@ -161,27 +163,39 @@ class PoolLayer:
         _require(self.name, 0, padding=min(both(self.padding)))
         _ = self.out_height, self.out_width
 
-    def _positions(self, size: int, kernel: int, axis: int) -> int:
-        stride, padding = both(self.stride)[axis], both(self.padding)[axis]
-        positions = _Window(size, kernel, stride, padding).positions(self.name, axis)
-        # ceil_mode keeps a last, partial window unless it starts in the padding (as PyTorch defines it)
-        partial = (size + 2 * padding - kernel) % stride and positions * stride < size + padding
-        return positions + 1 if self.ceil_mode and partial else positions
+    @property
+    def window_down(self) -> Window:
+        """The window's way down the plane."""
+        stride, padding = both(self.stride), both(self.padding)
+        window = Window(self.in_height, self.kernel_height, stride.vertical, padding.vertical)
+        return _fitting(self.name, "height", window)
+
+    @property
+    def window_across(self) -> Window:
+        """The window's way across the plane."""
+        stride, padding = both(self.stride), both(self.padding)
+        window = Window(self.in_width, self.kernel_width, stride.horizontal, padding.horizontal)
+        return _fitting(self.name, "width", window)
 
     @property
     def out_height(self) -> int:
         """E, ofmap rows."""
-        return self._positions(self.in_height, self.kernel_height, 0)
+        return self.window_down.positions_begun if self.ceil_mode else self.window_down.positions
 
     @property
     def out_width(self) -> int:
         """F, ofmap columns."""
-        return self._positions(self.in_width, self.kernel_width, 1)
+        return self.window_across.positions_begun if self.ceil_mode else self.window_across.positions
+
+    @property
+    def ifmap_shape(self) -> tuple[int, ...]:
+        """N, C, H, W."""
+        return (self.batch, self.channels, self.in_height, self.in_width)
 
     @property
     def ifmap_words(self) -> int:
         """Input words, without padding."""
-        return self.batch * self.channels * self.in_height * self.in_width
+        return math.prod(self.ifmap_shape)
 
     @property
     def ofmap_words(self) -> int:
@@ -200,7 +214,7 @@ class ElementwiseLayer:
     operands: int = 2
     batch: int = 1
 
-    kind = "elementwise"
+    kind = LayerKind.ELEMENTWISE
     macs = 0
     filter_words = 0
 
@@ -209,9 +223,14 @@ class ElementwiseLayer:
         _require(self.name, 2, operands=self.operands)
 
     @property
+    def ifmap_shape(self) -> tuple[int, ...]:
+        """Operands, N, C, H, W."""
+        return (self.operands, self.batch, self.channels, self.height, self.width)
+
+    @property
     def ifmap_words(self) -> int:
         """Input words of all operands."""
-        return self.operands * self.ofmap_words
+        return math.prod(self.ifmap_shape)
 
     @property
     def ofmap_words(self) -> int:

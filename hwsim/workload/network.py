@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hwsim.errors import InputError, unknown_name
 from hwsim.workload.layer import ConvLayer, Layer, PoolLayer
+from hwsim.workload.window import PerAxis
 
 NETWORK_INPUT = -1
 """The producer index that stands for the network's own input."""
 
-Shape = tuple[int, int, int]
-"""Channels, height and width of a feature map."""
+
+class Shape(NamedTuple):
+    """A feature map, without the batch."""
+
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def plane(self) -> PerAxis:
+        """Rows and columns."""
+        return PerAxis(self.height, self.width)
 
 
 def output_shape(layer: Layer) -> Shape:
     """Return the shape of a layer's ofmap, without the batch."""
     if isinstance(layer, ConvLayer):
-        return layer.out_channels, layer.out_height, layer.out_width
+        return Shape(layer.out_channels, layer.out_height, layer.out_width)
     if isinstance(layer, PoolLayer):
-        return layer.channels, layer.out_height, layer.out_width
-    return layer.channels, layer.height, layer.width
+        return Shape(layer.channels, layer.out_height, layer.out_width)
+    return Shape(layer.channels, layer.height, layer.width)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from hwsim.errors import InputError, unknown_name
 from hwsim.files.reading import read_json, read_toml
 from hwsim.files.schema_errors import first_error
 from hwsim.workload.builtin.builder import FeatureMap, NetworkBuilder
-from hwsim.workload.layer import ConvLayer, both
+from hwsim.workload.layer import ConvLayer
 from hwsim.workload.network import Network, Shape
+from hwsim.workload.window import Pair, PerAxis, both
 
 _KIND = "a network (`name`, `input` and a list of `layers`; see `hwsim networks --example`)"
 
@@ -41,8 +42,6 @@ out_features = 10
 """
 """A network file that says what it may hold."""
 
-_Number = int | tuple[int, int]
-
 
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
@@ -59,22 +58,22 @@ class _PlaneEntry(_Entry):
     in_channels: int | None = Field(default=None, gt=0, validation_alias=AliasChoices("in_channels", "channels"))
     in_height: int | None = Field(default=None, gt=0)
     in_width: int | None = Field(default=None, gt=0)
-    kernel: _Number | None = None
+    kernel: Pair | None = None
     kernel_height: int | None = None
     kernel_width: int | None = None
 
     def stated_shape(self) -> Shape | None:
         """Return the ifmap's shape where all of it is stated."""
         if self.in_channels and self.in_height and self.in_width:
-            return self.in_channels, self.in_height, self.in_width
+            return Shape(self.in_channels, self.in_height, self.in_width)
         return None
 
-    def stated_kernel(self) -> tuple[int, int] | None:
+    def stated_kernel(self) -> PerAxis | None:
         """Return the kernel's rows and columns."""
         if self.kernel is not None:
             return both(self.kernel)
         if self.kernel_height and self.kernel_width:
-            return self.kernel_height, self.kernel_width
+            return PerAxis(self.kernel_height, self.kernel_width)
         return None
 
 
@@ -83,9 +82,9 @@ class ConvEntry(_PlaneEntry):
 
     type: Literal["conv"]
     out_channels: int
-    stride: _Number = 1
-    padding: _Number = 0
-    dilation: _Number = 1
+    stride: Pair = 1
+    padding: Pair = 0
+    dilation: Pair = 1
     groups: int = 1
 
 
@@ -98,15 +97,15 @@ class FcEntry(_Entry):
 
     def stated_shape(self) -> Shape | None:
         """Return the flat ifmap's shape where it is stated."""
-        return (self.in_features, 1, 1) if self.in_features else None
+        return Shape(self.in_features, 1, 1) if self.in_features else None
 
 
 class PoolEntry(_PlaneEntry):
     """A pooling layer as a file states it; without a kernel it pools the whole plane."""
 
     type: Literal["pool"]
-    stride: _Number | None = None
-    padding: _Number = 0
+    stride: Pair | None = None
+    padding: Pair = 0
     ceil_mode: bool = False
 
 
@@ -176,16 +175,18 @@ def _sources(path: Path, entry: _Entry, maps: dict[str, FeatureMap], last: Featu
 
 
 def _ifmap(net: NetworkBuilder, entry: _Entry, sources: list[FeatureMap]) -> FeatureMap:
-    planes = {source.shape[1:] for source in sources}
+    planes = {tuple(source.shape.plane) for source in sources}
     if len(planes) > 1 and entry.stated_shape() is None:
         raise InputError(f"layer '{entry.name}' joins feature maps of different planes {sorted(planes)}")
     x = net.concat(*sources)
     stated = entry.stated_shape()
     flat = math.prod(x.shape)
-    if stated is None or stated == x.shape or (isinstance(entry, FcEntry) and stated[0] == flat):
+    if stated is None or stated == x.shape or (isinstance(entry, FcEntry) and stated.channels == flat):
         return x
     if entry.inputs is not None:
-        raise InputError(f"layer '{entry.name}' states an ifmap of {stated} but its inputs make {x.shape}")
+        raise InputError(
+            f"layer '{entry.name}' states an ifmap of {tuple(stated)} but its inputs make {tuple(x.shape)}"
+        )
     return FeatureMap(stated, net.image.producers)
 
 
@@ -207,7 +208,7 @@ def _append(net: NetworkBuilder, entry: _Entry, sources: list[FeatureMap]) -> Fe
     if kernel is None:
         raise InputError(f"layer '{entry.name}': field 'kernel' is missing")
     layer = ConvLayer(
-        *(entry.name, x.channels, entry.out_channels, x.shape[1], x.shape[2], *kernel),
+        *(entry.name, x.channels, entry.out_channels, *x.shape.plane, *kernel),
         stride=entry.stride,
         padding=entry.padding,
         dilation=entry.dilation,

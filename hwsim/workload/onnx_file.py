@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from hwsim.errors import InputError
 from hwsim.workload.layer import ConvLayer, ElementwiseLayer, FCLayer, Layer, PoolLayer
-from hwsim.workload.network import NETWORK_INPUT, Network
+from hwsim.workload.network import NETWORK_INPUT, Network, Shape
 from hwsim.workload.onnx_operators import (
     CONVOLUTIONS,
     ELEMENTWISE,
@@ -20,6 +21,7 @@ from hwsim.workload.onnx_operators import (
     PRODUCTS,
     WINDOW_POOLS,
 )
+from hwsim.workload.window import PerAxis, Window
 
 if TYPE_CHECKING:
     import onnx
@@ -39,6 +41,19 @@ def read_onnx_weights(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     importer = _Importer(path, 1)
     importer.run()
     return importer.weights
+
+
+class _Moves(NamedTuple):
+    """How a kernel moves over a plane."""
+
+    stride: PerAxis
+    padding: PerAxis
+    dilation: PerAxis
+
+
+def _last_two(sizes: Sequence[int]) -> PerAxis:
+    """Return the figures of both axes; a 1-D operator works on a plane of one row."""
+    return PerAxis(*(1, *sizes)[-2:])
 
 
 class _Importer:
@@ -83,8 +98,8 @@ class _Importer:
             self._append(node, self._pool(node, name), producers)
         # x * sigmoid(x) and the like are activation functions: one feature map, read once
         elif kind in ELEMENTWISE and len({self.producers[value] for value in moving}) > 1:
-            channels, height, width = self._plane(node.output[0], name)
-            self._append(node, ElementwiseLayer(name, channels, height, width, len(moving), self.batch), producers)
+            ofmap = self._plane(node.output[0], name)
+            self._append(node, ElementwiseLayer(name, *ofmap, len(moving), self.batch), producers)
         elif kind in FREE | ELEMENTWISE:
             for output in node.output:
                 self.producers[output] = producers
@@ -142,23 +157,16 @@ class _Importer:
             raise InputError(
                 f"'{self.path}': node '{name}' is a {weight.ndim - 2}-D convolution; 1-D and 2-D are supported"
             )
-        channels, height, width = self._plane(node.input[0], name)
-        kernel = (1, *weight.shape[2:])[-2:]
-        settings = _attributes(node)
-        stride, padding, dilation = self._window(node, name, (height, width), kernel)
+        ifmap = self._plane(node.input[0], name)
+        kernel = _last_two(weight.shape[2:])
+        moves = self._moves(node, name, ifmap.plane, kernel)
         self.weights[name] = weight.reshape(*weight.shape[:2], *kernel)
         return ConvLayer(
-            name,
-            channels,
-            weight.shape[0],
-            height,
-            width,
-            kernel[0],
-            kernel[1],
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            groups=settings.get("group", 1),
+            *(name, ifmap.channels, weight.shape[0], *ifmap.plane, *kernel),
+            stride=moves.stride,
+            padding=moves.padding,
+            dilation=moves.dilation,
+            groups=_attributes(node).get("group", 1),
             batch=self.batch,
         )
 
@@ -175,44 +183,39 @@ class _Importer:
         return FCLayer(name, in_features, out_features, 1, 1, 1, 1, batch=self.batch * rows)
 
     def _pool(self, node: onnx.NodeProto, name: str) -> PoolLayer:
-        channels, height, width = self._plane(node.input[0], name)
+        ifmap = self._plane(node.input[0], name)
         if node.op_type not in WINDOW_POOLS:
-            return PoolLayer(name, channels, height, width, height, width, (height, width), batch=self.batch)
+            return PoolLayer(name, *ifmap, *ifmap.plane, stride=ifmap.plane, batch=self.batch)
         settings = _attributes(node)
-        kernel = (1, *settings["kernel_shape"])[-2:]
-        stride, padding, _ = self._window(node, name, (height, width), kernel)
+        kernel = _last_two(settings["kernel_shape"])
+        moves = self._moves(node, name, ifmap.plane, kernel)
         ceil_mode = bool(settings.get("ceil_mode", 0))
-        return PoolLayer(name, channels, height, width, kernel[0], kernel[1], stride, padding, ceil_mode, self.batch)
+        return PoolLayer(name, *ifmap, *kernel, moves.stride, moves.padding, ceil_mode, self.batch)
 
-    def _window(
-        self, node: onnx.NodeProto, name: str, plane: tuple[int, int], kernel: tuple[int, int]
-    ) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
-        """Return stride, padding and dilation; padding is made symmetric where the number of positions allows it."""
+    def _moves(self, node: onnx.NodeProto, name: str, plane: PerAxis, kernel: PerAxis) -> _Moves:
+        """Return how a kernel moves; padding is made symmetric where the number of positions allows it."""
         settings = _attributes(node)
-        stride = (1, *settings.get("strides", (1, 1)))[-2:]
-        dilation = (1, *settings.get("dilations", (1, 1)))[-2:]
-        made = self._plane(node.output[0], name)[1:]
+        stride, dilation = (_last_two(settings.get(field, (1, 1))) for field in ("strides", "dilations"))
+        made = self._plane(node.output[0], name).plane
         pads = settings.get("pads", (0,) * 4)
         before, after = (pads[:2], pads[2:]) if len(pads) == 4 else ((0, pads[0]), (0, pads[1]))
         automatic = settings.get("auto_pad", b"NOTSET") not in {b"NOTSET", b"VALID"}
         padding = []
         for axis in (0, 1):
-            reach = dilation[axis] * (kernel[axis] - 1) + 1
+            window = Window(plane[axis], kernel[axis], stride[axis], 0, dilation[axis])
             total = before[axis] + after[axis]
             if automatic:
-                total = max((made[axis] - 1) * stride[axis] + reach - plane[axis], 0)
-            padding.append(
-                self._symmetric(name, (plane[axis], reach, stride[axis]), total, ceil=settings.get("ceil_mode"))
-            )
-        return stride, (padding[0], padding[1]), dilation
+                total = max((made[axis] - 1) * window.stride + window.reach - window.size, 0)
+            padding.append(self._symmetric(name, window, total, ceil=settings.get("ceil_mode")))
+        return _Moves(stride, PerAxis(*padding), dilation)
 
-    def _symmetric(self, name: str, window: tuple[int, int, int], total: int, ceil: int | None) -> int:
+    def _symmetric(self, name: str, window: Window, total: int, ceil: int | None) -> int:
         """Return the padding of each side: same ofmap, same multiplications, and no words are stored for padding."""
-        size, reach, stride = window
         if total % 2 == 0:
             return total // 2
+        made = window._replace(size=window.size + total).positions
         for padding in ((total + 1) // 2, total // 2):
-            if ceil is None and (size + 2 * padding - reach) // stride == (size + total - reach) // stride:
+            if ceil is None and window._replace(padding=padding).positions == made:
                 return padding
         raise InputError(
             f"'{self.path}': node '{name}' pads {total} pixels over an axis, more on one side, and no symmetric padding"
@@ -228,16 +231,15 @@ class _Importer:
             )
         return (shape[0] or 1, *(size or 0 for size in shape[1:]))
 
-    def _plane(self, value: str, name: str) -> tuple[int, int, int]:
+    def _plane(self, value: str, name: str) -> Shape:
         shape = self._shape(value, name)
         if len(shape) > 4:
             raise InputError(
                 f"'{self.path}': node '{name}' works on a {len(shape)}-D feature map; up to 4-D is supported"
             )
         if len(shape) == 3:
-            return shape[1], 1, shape[2]
-        channels, height, width = (*shape[1:], 1, 1, 1)[:3]
-        return channels, height, width
+            return Shape(shape[1], 1, shape[2])
+        return Shape(*(*shape[1:], 1, 1, 1)[:3])
 
 
 def _load(path: Path) -> onnx.ModelProto:

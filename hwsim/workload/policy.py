@@ -1,8 +1,11 @@
-"""A compression policy as the tile sees it: narrower operands, zero weights, and shapes with channels removed."""
+"""A compression policy as the tile sees it: narrower operands, zeros among them, and shapes with channels removed.
+
+What a pruner's name means is not known here: a policy is priced with the channels and the shares of zeros that it
+states. `compress evaluate --complete` states them for a policy that a search or a person wrote without.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,22 +15,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hwsim.errors import InputError, unknown_name
 from hwsim.files.reading import read_json
 from hwsim.files.schema_errors import first_error
-from hwsim.workload.channel_groups import channel_groups, is_depthwise
-from hwsim.workload.layer import ConvLayer, ElementwiseLayer, Layer, PoolLayer
+from hwsim.vocabulary import Precision, ZeroShares
+from hwsim.workload.layer import ConvLayer, ElementwiseLayer, FCLayer, Layer, PoolLayer
 from hwsim.workload.network import NETWORK_INPUT, Network, output_shape
 
-WEIGHT_PRUNERS = frozenset({"none", "level", "sensitivity", "snip", "splicing"})
-"""Pruners that set single weights to zero; the shape stays."""
-
-FILTER_PRUNERS = frozenset({"bernoulli", "l1_ranked", "l1_ranked_filters", "l2_ranked", "l2_ranked_filters"})
-"""Pruners that remove filters: fewer ofmap channels, and fewer ifmap channels in every reader."""
-
-CHANNEL_PRUNERS = frozenset({"fm_reconstruction", "l1_ranked_channels", "l2_ranked_channels"})
-"""Pruners that remove ifmap channels of the layer."""
+NOTHING_PRUNED = (None, "none")
+"""What `pruner` says of a layer that keeps all its weights."""
 
 
 class LayerTreatment(BaseModel):
-    """What a policy does to one layer: the fields of policy.json, and the shape that is left where it is stated."""
+    """What a policy does to one layer.
+
+    Priced are `bits` (of weights; of activations too where `activation_bits` is left out), `in_channels` and
+    `out_channels` (what is left of them), `zero_filter` (share of zeros among the weights that are left) and
+    `zero_ifmap` (share of zeros in the ifmap; a typical one where left out). `pruner`, `sparsity` and
+    `realised_sparsity` say how it came to that, and move no price.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,128 +41,162 @@ class LayerTreatment(BaseModel):
     activation_bits: int | None = Field(default=None, ge=1)
     in_channels: int | None = Field(default=None, ge=1)
     out_channels: int | None = Field(default=None, ge=1)
+    zero_filter: float | None = Field(default=None, ge=0, le=1)
+    zero_ifmap: float | None = Field(default=None, ge=0, le=1)
 
     @property
-    def removed(self) -> float:
-        """The share that is gone: as realised where that is known, else as asked for."""
-        return self.sparsity if self.realised_sparsity is None else self.realised_sparsity
+    def completed(self) -> bool:
+        """Whether what was pruned can be priced: as channels that are left, or as zeros among the weights."""
+        stated = (self.in_channels, self.out_channels, self.zero_filter)
+        return self.sparsity == 0 or self.pruner in NOTHING_PRUNED or any(part is not None for part in stated)
+
+    @property
+    def precision(self) -> Precision:
+        """Widths of the layer's operands, bits."""
+        return Precision(self.bits, self.activation_bits or self.bits)
+
+    @property
+    def zeros(self) -> ZeroShares:
+        """Shares of zeros among the operands."""
+        return ZeroShares(self.zero_filter, self.zero_ifmap)
 
 
 @dataclass(frozen=True)
 class Treated:
-    """A network after a policy: what is left, and each layer's (weight, activation) bits and share of zero weights."""
+    """A network after a policy: what is left, each layer's precision (None: as the run asks) and shares of zeros."""
 
     network: Network
-    bits: tuple[tuple[int, int] | None, ...]
-    zero_weight: tuple[float, ...]
+    precisions: tuple[Precision | None, ...]
+    zeros: tuple[ZeroShares, ...]
 
 
 def read_policy(path: Path) -> dict[str, LayerTreatment]:
-    """Read a policy.json; raises InputError that names the layer and the wrong field."""
+    """Read the layers of a policy.json; raises InputError for a wrong field and for a layer that is not completed."""
     content = read_json(path, "a policy as `compress search` writes it (policy.json)")
     if not isinstance(content, dict) or not isinstance(content.get("layers"), dict):
         raise InputError(f"policy '{path}' has no table 'layers'; expected what `compress search` writes")
-    return {name: _treatment(path, name, fields) for name, fields in content["layers"].items()}
+    policy = {name: _treatment(path, name, fields) for name, fields in content["layers"].items()}
+    _check_completed(policy, str(path))
+    return policy
 
 
 def _treatment(path: Path, name: str, fields: Any) -> LayerTreatment:
     if not isinstance(fields, dict):
         raise InputError(f"policy '{path}', layer '{name}': holds {fields!r}, expected pruner, sparsity and bits")
     try:
-        treatment = LayerTreatment.model_validate(fields)
+        return LayerTreatment.model_validate(fields)
     except ValidationError as error:
         raise InputError(f"policy '{path}', layer '{name}': {first_error(error, LayerTreatment)}") from None
-    known = WEIGHT_PRUNERS | FILTER_PRUNERS | CHANNEL_PRUNERS
-    if treatment.pruner is not None and treatment.pruner not in known:
-        raise InputError(f"policy '{path}', layer '{name}': {unknown_name('pruner', treatment.pruner, known)}")
-    return treatment
+
+
+def _check_completed(policy: dict[str, LayerTreatment], file: str) -> None:
+    for name, treatment in policy.items():
+        if not treatment.completed:
+            raise InputError(
+                f"policy '{file}' is not completed: layer '{name}' has pruner '{treatment.pruner}' and sparsity"
+                f" {treatment.sparsity:g} but states none of in_channels, out_channels and zero_filter; run"
+                f" `compress evaluate --policy {file} --complete COMPLETED.json` and give that file"
+            )
 
 
 def apply_policy(network: Network, policy: dict[str, LayerTreatment]) -> Treated:
     """Return what a policy leaves of a network.
 
-    Where the policy states no channel counts they follow from the sparsities: a removed filter is a removed ifmap
-    channel of each reader, and the first layer that removes filters decides for all whose ofmaps are added to its own;
-    filter pruning of a layer so decided sets single weights to zero, as in the compression layer.
-    Raises InputError for a layer that the network does not have.
+    Where a layer states no in_channels it reads all that its producers leave; where it states no out_channels it keeps
+    its own. Raises InputError for a layer that the network does not have or the policy does not complete, for more
+    channels than the layer has or than arrive, and for additions of what no longer fits together.
     """
     computing = [layer.name for layer in network.layers if isinstance(layer, ConvLayer)]
     for name in policy:
         if name not in computing:
             raise unknown_name(f"layer of {network.name} in the policy", name, computing)
-    groups = channel_groups(network)
-    deciders = _deciders(network, policy, groups)
-    layers: list[Layer] = []
-    bits: list[tuple[int, int] | None] = []
-    zero_weight: list[float] = []
+    _check_completed(policy, "FILE")
+    left: list[Layer] = []
     for index, layer in enumerate(network.layers):
-        treatment = policy.get(layer.name)
-        decider = deciders.get(groups[index])
-        kept = policy[network.layers[decider].name] if decider is not None else None
-        arriving = _arriving(network, layers, network.inputs[index])
-        layers.append(_shrink(layer, treatment, kept, arriving))
-        bits.append((treatment.bits, treatment.activation_bits or treatment.bits) if treatment else None)
-        zero_weight.append(_zero_share(treatment, decides=decider == index))
-    return Treated(Network(network.name, tuple(layers), network.inputs), tuple(bits), tuple(zero_weight))
+        left.append(_left(layer, policy.get(layer.name, LayerTreatment()), _arrivals(network, left, index)))
+    treatments = [policy.get(layer.name) for layer in network.layers]
+    return Treated(
+        Network(network.name, tuple(left), network.inputs),
+        tuple(None if one is None else one.precision for one in treatments),
+        tuple(ZeroShares() if one is None else one.zeros for one in treatments),
+    )
 
 
-def _deciders(network: Network, policy: dict[str, LayerTreatment], groups: tuple[int, ...]) -> dict[int, int]:
-    """Return the layer that decides which channels of its group go, by group."""
-    deciders: dict[int, int] = {}
-    for index, layer in enumerate(network.layers):
-        treatment = policy.get(layer.name)
-        if treatment and treatment.pruner in FILTER_PRUNERS and treatment.removed > 0 and not is_depthwise(layer):
-            deciders.setdefault(groups[index], index)
-    return deciders
+@dataclass(frozen=True)
+class _Arrival:
+    """Channels of one producer before and after the policy."""
+
+    producer: str
+    before: int
+    after: int
 
 
-def _zero_share(treatment: LayerTreatment | None, *, decides: bool) -> float:
-    """Return the share of single weights set to zero; a filter pruner whose channels are decided falls back to that."""
-    if treatment is None or decides or treatment.pruner in CHANNEL_PRUNERS:
-        return 0.0
-    shaped = treatment.in_channels is not None or treatment.out_channels is not None
-    return 0.0 if shaped and treatment.pruner in FILTER_PRUNERS else treatment.removed
+def _arrivals(network: Network, left: list[Layer], index: int) -> list[_Arrival]:
+    """Return what each producer of a layer leaves; the network's own input keeps all it has."""
+    layer, sources = network.layers[index], network.inputs[index]
+    arrivals = [
+        _Arrival(network.layers[i].name, output_shape(network.layers[i]).channels, output_shape(left[i]).channels)
+        for i in sources
+        if i != NETWORK_INPUT
+    ]
+    if NETWORK_INPUT in sources and arrivals and not isinstance(layer, FCLayer):
+        channels = layer.in_channels if isinstance(layer, ConvLayer) else layer.channels
+        own = channels if isinstance(layer, ElementwiseLayer) else channels - sum(one.before for one in arrivals)
+        arrivals.append(_Arrival("the network's input", own, own))
+    return arrivals
 
 
-def _arriving(network: Network, layers: list[Layer], producers: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Return the channels that arrive from each producer, before and after the policy."""
-    return [(output_shape(network.layers[i])[0], output_shape(layers[i])[0]) for i in producers if i != NETWORK_INPUT]
-
-
-def _shrink(
-    layer: Layer, treatment: LayerTreatment | None, decided: LayerTreatment | None, arriving: list[tuple[int, int]]
-) -> Layer:
-    """Return the layer that is left; `decided` is the treatment that removes the filters of its channel group."""
+def _left(layer: Layer, treatment: LayerTreatment, arrivals: list[_Arrival]) -> Layer:
     if isinstance(layer, ElementwiseLayer):
-        widest = max(after for _, after in arriving) if arriving else layer.channels
-        return replace(layer, channels=min(layer.channels, widest))
-    before, after = (sum(column) for column in zip(*arriving, strict=True)) if arriving else (1, 1)
+        return replace(layer, channels=_added(layer, arrivals))
+    before, after = sum(one.before for one in arrivals), sum(one.after for one in arrivals)
     if isinstance(layer, PoolLayer):
         return replace(layer, channels=_scaled(layer.channels, before, after))
-    in_channels, out_channels = _scaled(layer.in_channels, before, after), layer.out_channels
-    if is_depthwise(layer):
-        return replace(layer, in_channels=in_channels, out_channels=in_channels, groups=in_channels)
-    if decided is not None:
-        out_channels = decided.out_channels or _kept(out_channels, decided.removed)
-    if treatment is not None:
-        if treatment.pruner in CHANNEL_PRUNERS:
-            in_channels = min(in_channels, _kept(layer.in_channels, treatment.removed))
-        in_channels = treatment.in_channels or in_channels
-        out_channels = treatment.out_channels or out_channels
-    groups = layer.groups
-    return replace(
-        layer, in_channels=_multiple(in_channels, groups), out_channels=_multiple(out_channels, groups), groups=groups
-    )
+    arriving = _scaled(layer.in_channels, before, after)
+    if layer.groups < layer.in_channels:
+        arriving = -(-arriving // layer.groups) * layer.groups  # what is missing in a group is read as zeros
+    # of producers that are cut or padded on the way nobody knows what arrives
+    known = not before or layer.in_channels % before == 0
+    _check_channels(layer, treatment, arriving if known else layer.in_channels, arrivals)
+    ins = treatment.in_channels or arriving
+    if layer.groups == layer.in_channels > 1:
+        # each filter has one channel: those of a channel that is gone are gone as well
+        outs = treatment.out_channels or ins * (layer.out_channels // layer.in_channels)
+        return replace(layer, in_channels=ins, out_channels=outs, groups=ins)
+    return replace(layer, in_channels=ins, out_channels=treatment.out_channels or layer.out_channels)
+
+
+def _added(layer: ElementwiseLayer, arrivals: list[_Arrival]) -> int:
+    """Return the channels of a sum; a shortcut that pads has fewer than the sum, and the widest decides."""
+    whole = [one for one in arrivals if one.before == layer.channels]
+    if len({one.after for one in whole}) > 1:
+        counts = " and ".join(f"{one.after} of '{one.producer}'" for one in whole)
+        raise InputError(
+            f"layer '{layer.name}' adds feature maps of different channels after the policy: {counts}; layers that are"
+            " added lose the same channels, state the same out_channels for them"
+        )
+    before, after = sum(one.before for one in arrivals), sum(one.after for one in arrivals)
+    if not whole and before and before % layer.channels == 0:
+        return after // (before // layer.channels)  # its operands are joined from several layers each
+    return min(layer.channels, max((one.after for one in arrivals), default=layer.channels))
+
+
+def _check_channels(layer: ConvLayer, treatment: LayerTreatment, arriving: int, arrivals: list[_Arrival]) -> None:
+    """Refuse channel counts that the layer or its producers do not have."""
+    stated = {"in_channels": treatment.in_channels, "out_channels": treatment.out_channels}
+    for field, channels in stated.items():
+        if channels is not None and channels > getattr(layer, field):
+            raise InputError(
+                f"layer '{layer.name}': the policy states {field} {channels}, the layer has {getattr(layer, field)}"
+            )
+    if treatment.in_channels is not None and treatment.in_channels > arriving:
+        sources = ", ".join(f"{one.after} of '{one.producer}'" for one in arrivals)
+        raise InputError(
+            f"layer '{layer.name}': the policy states in_channels {treatment.in_channels}, but {arriving} arrive"
+            f" ({sources}); state the channels that its producers leave"
+        )
 
 
 def _scaled(channels: int, before: int, after: int) -> int:
     """Return channels after removal; a flattened ifmap holds a plane of features for each channel."""
     return channels if before == after else max(1, channels * after // before)
-
-
-def _kept(channels: int, removed: float) -> int:
-    return max(1, channels - math.floor(removed * channels + 1e-9))
-
-
-def _multiple(channels: int, groups: int) -> int:
-    return -(-channels // groups) * groups

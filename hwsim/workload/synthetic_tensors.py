@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.workload.layer import ConvLayer, ElementwiseLayer, Layer
+from hwsim.workload.layer import ConvLayer, Layer
 
 CLIP_TO_SCALE = {1: 1.86, 2: 2.831, 3: 3.897, 4: 5.029, 5: 6.205, 6: 7.413, 7: 8.646, 8: 9.897}
 """Clipping point of a Laplace distribution over its scale by bits: W(3 * 4^bits). Source: Banner et al., Table 1."""
@@ -36,22 +36,31 @@ def typical_zero_share(bits: int) -> float:
     return 1.0 - (1.0 - ZERO_ACTIVATIONS) * math.exp(-0.5 * CLIP_TO_SCALE.get(bits, WIDEST_CLIP) / limit)
 
 
-def draw_ifmap(layer: Layer, bits: int, rng: np.random.Generator) -> NDArray[Any]:
-    """Return activations of a layer, [N, C, H, W] ([operands, N, C, H, W] for elementwise layers), `bits` wide."""
-    if isinstance(layer, ElementwiseLayer):
-        shape: tuple[int, ...] = (layer.operands, layer.batch, layer.channels, layer.height, layer.width)
-    else:
-        channels = layer.in_channels if isinstance(layer, ConvLayer) else layer.channels
-        shape = (layer.batch, channels, layer.in_height, layer.in_width)
+def draw_ifmap(layer: Layer, bits: int, rng: np.random.Generator, zero_share: float | None = None) -> NDArray[Any]:
+    """Return activations of a layer, [N, C, H, W] ([operands, N, C, H, W] for elementwise layers), `bits` wide.
+
+    `zero_share`: the share of zeros among them, met to a word; a typical one where left out.
+    """
+    shape = layer.ifmap_shape
     values: NDArray[Any] = np.abs(laplace_words(shape, bits, rng))
     values[rng.random(shape, np.float32) < ZERO_ACTIVATIONS] = 0
+    if zero_share is not None:
+        _set_zero_share(values.reshape(-1), zero_share, rng)
     return values
+
+
+def _set_zero_share(words: NDArray[Any], share: float, rng: np.random.Generator) -> None:
+    """Turn random words into zeros, or zeros into ones, until a share of all are zero."""
+    zeros, wanted = np.flatnonzero(words == 0), round(share * words.size)
+    if len(zeros) < wanted:
+        words[rng.permutation(np.flatnonzero(words))[: wanted - len(zeros)]] = 0
+    else:
+        words[rng.permutation(zeros)[: len(zeros) - wanted]] = 1
 
 
 def draw_filters(layer: ConvLayer, bits: int, zero_weight: float, rng: np.random.Generator) -> NDArray[Any]:
     """Return weights [M, C/groups, R, S], `bits` wide, of which a share is pruned to zero at random."""
-    shape = (layer.out_channels, layer.in_channels // layer.groups, layer.kernel_height, layer.kernel_width)
-    values = laplace_words(shape, bits, rng)
+    values = laplace_words(layer.filter_shape, bits, rng)
     if zero_weight:
         pruned = rng.permutation(values.size)[: int(zero_weight * values.size)]
         values.reshape(-1)[pruned] = 0

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from hwsim.hardware.accelerator import AcceleratorSpec, accelerator_from_fields
 from hwsim.kernels.nest import glb_bits
-from hwsim.mapping.mapping import Mapping, lower_layer, lower_tile
+from hwsim.mapping.lowering import lower_layer, lower_tile
+from hwsim.mapping.mapping import Mapping
 from hwsim.workload.layer import ConvLayer
 
 BASE = {

@@ -17,6 +17,9 @@ from compress.models import MODELS, build_model
 from compress.network.trace import trace
 from compress.policy import LayerPolicy
 from compress.pruning import SEARCH_PRUNERS, Granularity, pruner
+from hwsim.workload.layer import ConvLayer
+from hwsim.workload.load import network
+from hwsim.workload.policy import LayerTreatment, apply_policy
 from tests.reference.plain_evaluation import compressed_model, logits
 
 NETWORKS = ["resnet20-cifar", "vgg11-cifar", "mobilenet_v2-cifar", "squeezenet1_0-cifar"]
@@ -95,3 +98,28 @@ def test_filter_pruning_prices_the_shape_that_physically_stays(name: str, seed: 
         priced = layer.hwsim_layer(int(result.live_channels(index).sum()), int(result.live_filters(index).sum()))
         assert weight.shape[0] == priced.out_channels
         assert weight.shape[1] * priced.groups == priced.in_channels
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 2**16))
+def test_stated_channels_fit_the_network_that_hwsim_knows(name: str, seed: int) -> None:
+    """What a compression leaves is consistent with hwsim's own graph, and each layer comes out as compress has it."""
+    deriving = compressor(name)
+    result = compression(name, seed, SEARCH_PRUNERS)
+    expected: dict[str, tuple[int, int, float]] = {}
+    for index, layer in enumerate(deriving.graph.layers):
+        channels, filters = int(result.live_channels(index).sum()), int(result.live_filters(index).sum())
+        shape = layer.hwsim_layer(max(channels, layer.groups if not layer.depthwise else 1), max(filters, 1))
+        expected[layer.name] = (shape.in_channels, shape.out_channels, result.zero_fraction(index))
+    policy = {
+        layer: LayerTreatment(pruner="any", sparsity=0.5, in_channels=ins, out_channels=outs, zero_filter=zeros)
+        for layer, (ins, outs, zeros) in expected.items()
+    }
+    treated = apply_policy(network(name), policy)
+    found = {
+        layer.name: (layer.in_channels, layer.out_channels, zeros.filter)
+        for layer, zeros in zip(treated.network.layers, treated.zeros, strict=True)
+        if layer.name in expected and isinstance(layer, ConvLayer)
+    }
+    assert found == expected

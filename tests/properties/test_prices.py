@@ -38,11 +38,13 @@ def layers(draw: st.DrawFn) -> ConvLayer:
 
 
 @settings(max_examples=60, deadline=None)
-@given(layer=layers(), bits=BITS, zero_weight=SHARES)
-def test_a_price_is_what_a_simulation_reports(layer: ConvLayer, bits: int, zero_weight: float) -> None:
-    policy = {"layer": LayerTreatment(pruner="level", sparsity=zero_weight, bits=bits)}
+@given(layer=layers(), bits=BITS, zero_weight=SHARES, zero_ifmap=st.none() | SHARES)
+def test_a_price_is_what_a_simulation_reports(
+    layer: ConvLayer, bits: int, zero_weight: float, zero_ifmap: float | None
+) -> None:
+    policy = {"layer": LayerTreatment(bits=bits, zero_filter=zero_weight, zero_ifmap=zero_ifmap)}
     (run,) = simulate(Network("n", (layer,), ((-1,),)), "paper", policy=policy).runs
-    assert run.cost == PRICER.price(layer, bits, bits, zero_weight)
+    assert run.cost == PRICER.price(layer, bits, bits, zero_weight, zero_ifmap)
     assert run.cost.energy_pj == pytest.approx(sum(run.cost.breakdown_pj.values()))
 
 

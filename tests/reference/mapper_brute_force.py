@@ -9,7 +9,8 @@ from hwsim.energy.memory_costs import MemoryCosts
 from hwsim.engines.analytic import Analysis, analyze
 from hwsim.errors import InputError
 from hwsim.hardware.accelerator import AcceleratorSpec
-from hwsim.mapping.mapping import Mapping, lower_layer
+from hwsim.mapping.lowering import lower_layer
+from hwsim.mapping.mapping import Mapping
 from hwsim.workload.layer import Layer
 
 
@@ -39,7 +40,7 @@ def legal(layer: Layer, tile: AcceleratorSpec) -> Iterator[Analysis]:
 
 
 def energy_pj(cost: Analysis, tile: AcceleratorSpec, costs: MemoryCosts) -> float:
-    memory = sum(cost.accesses.energy_pj(costs, tile.word_bits, tile.psum_bits).values())
+    memory = sum(cost.accesses.energy(costs, tile.word_bits, tile.psum_bits))
     shape = lower_layer(cost.layer)
     outputs = shape.groups * shape.filters * shape.batch * shape.rows * shape.columns
     return memory + costs.mac_pj * outputs * shape.channels * shape.taps_v * shape.taps_h

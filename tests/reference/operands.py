@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from hwsim.hardware.accelerator import AcceleratorSpec
-from hwsim.mapping.mapping import Mapping, lower_layer
+from hwsim.mapping.lowering import lower_layer
+from hwsim.mapping.mapping import Mapping
 from hwsim.workload.layer import Layer
 from tests.reference.row_stationary import Machine, cut
 

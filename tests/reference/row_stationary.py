@@ -10,7 +10,8 @@ import numpy as np
 
 from hwsim.engines.access_counts import DIRECTIONS, LEVELS, OPERANDS, SHAPE
 from hwsim.hardware.accelerator import AcceleratorSpec
-from hwsim.mapping.mapping import Mapping, lower_layer
+from hwsim.mapping.lowering import lower_layer
+from hwsim.mapping.mapping import Mapping
 from hwsim.workload.layer import Layer
 
 
@@ -135,7 +136,7 @@ class Machine:
 
     def limited(self, psum: int) -> int:
         """A psum as the GLB keeps it."""
-        half = 2 ** (self.tile.psum_bits - 1)
+        half = 1 << (self.tile.psum_bits - 1)
         if -half <= psum < half:
             return psum
         self.overflows += 1

@@ -14,8 +14,8 @@ from characterize.technology.load import embedded_library
 from hwsim.energy.mac_table import load_mac_table
 from hwsim.energy.transition_model import transition_model
 from hwsim.hardware.accelerator import accelerator
+from hwsim.mapping.lowering import lower_layer
 from hwsim.mapping.mapper import best_mapping
-from hwsim.mapping.mapping import lower_layer
 from hwsim.pricing.interleaved_zeros import switching_ratio
 from hwsim.pricing.sampled_streams import operand_stream
 from hwsim.workload.layer import ConvLayer

@@ -191,3 +191,123 @@ def test_as_a_process(tmp_path: Path) -> None:
     bad = subprocess.run([*command, "alexnot"], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert (bad.returncode, bad.stdout) == (2, "")
     assert bad.stderr == "error: unknown network 'alexnot': did you mean alexnet or alexnet-cifar or googlenet?\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fields"),
+    [
+        (("simulate", "resnet20-cifar", "--layer", "conv1"), {"network", "totals", "layers", "provenance"}),
+        (("networks",), {"networks", "batch"}),
+        (("networks", "--layers", "alexnet"), {"network", "batch", "layers"}),
+        (("accelerators",), {"accelerators"}),
+        (("costs",), {"costs"}),
+        (("costs", "--calibrate", "--network", "resnet20-cifar", "--saving", "0.2"), {"factor", "saving"}),
+        (("validate", "eyeriss"), {"alexnet", "vgg16", "fig10"}),
+    ],
+)
+def test_json_on_standard_output_stands_alone(arguments: tuple[str, ...], fields: set[str], tmp_path: Path) -> None:
+    piped = _run(*arguments, "--json", "-")
+    assert piped.exit_code == 0, piped.output
+    content = json.loads(piped.stdout)
+    assert fields | {"schema"} <= set(content) and content["schema"] == 1
+    plain = _run(*arguments)
+    assert piped.stderr == plain.stdout, "the tables move to standard error, whole"
+    path = tmp_path / "f.json"
+    filed = _run(*arguments, "--json", path)
+    assert filed.stdout.splitlines()[-2:] and f"wrote {path}" in filed.stdout
+    read = json.loads(path.read_text())
+    assert {**read, "engine_wall_s": 0} == {**content, "engine_wall_s": 0}
+
+
+def test_a_quiet_simulation_says_nothing_beside_its_json(tmp_path: Path) -> None:
+    path = tmp_path / "f.json"
+    quiet = _run(
+        "simulate", "resnet20-cifar", "--layer", "conv1", "--quiet", "--json", path, "--csv", tmp_path / "f.csv"
+    )
+    assert (quiet.exit_code, quiet.output) == (0, "")
+    assert json.loads(path.read_text())["layers"][0]["name"] == "conv1"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("networks", "--example"),
+        ("accelerators", "--schema"),
+        ("accelerators", "--show", "paper"),
+        ("costs", "--show", "7nm"),
+    ],
+)
+def test_printed_files_and_json_exclude_each_other(arguments: tuple[str, ...]) -> None:
+    result = _run(*arguments, "--json", "-")
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert "leave out --json" in result.stderr
+
+
+@pytest.mark.parametrize("command", [("networks",), ("accelerators",), ("costs",), ("validate", "eyeriss")])
+def test_a_json_file_that_cannot_be_written_is_refused_first(command: tuple[str, ...]) -> None:
+    result = _run(*command, "--json", "no/such/folder/f.json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no such folder" in result.stderr
+
+
+def test_the_chip_beside_the_engine_in_json() -> None:
+    content = json.loads(_run("validate", "eyeriss", "--json", "-").stdout)
+    assert [row["name"] for row in content["alexnet"]] == [f"CONV{number}" for number in range(1, 6)]
+    assert [row["chip_power_mw"] for row in content["alexnet"]] == [332, 288, 266, 235, 236]
+    for row in content["alexnet"]:
+        error = 100 * (row["processing_ms"] / row["chip_processing_ms"] - 1)
+        assert row["processing_error_pct"] == pytest.approx(error) and abs(error) < 5
+        assert row["total_error_pct"] == pytest.approx(100 * (row["total_ms"] / row["chip_total_ms"] - 1))
+        assert (row["power_mw"], row["power_error_pct"]) == (None, None), "power is not modelled yet"
+    assert all(row["total_error_pct"] is None and row["chip_power_mw"] is None for row in content["vgg16"])
+    assert content["fig10"] == []
+
+
+def test_a_policy_that_is_not_completed_is_one_line_with_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps({"schema": 1, "layers": {"conv1": {"pruner": "level", "sparsity": 0.5, "bits": 5}}}))
+    result = _run("simulate", "resnet20-cifar", "--policy", path)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert f"run `compress evaluate --policy {path} --complete COMPLETED.json` and give that file" in result.stderr
+
+
+def test_no_line_of_the_help_is_cut() -> None:
+    """Click cuts a short help at its first period and at the column: whatever a list shows must be whole."""
+    for arguments in ((), ("validate",)):
+        listed = _run(*arguments, "--help").output.split("Commands:")[1]
+        assert "..." not in listed, listed
+    for name, line in COMMANDS.items():
+        assert not line.endswith("."), name
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`hwsim --help` and a mistyped command answer before NumPy, pandas, Numba or torch are even loaded."""
+    script = "import sys, click\nfrom hwsim.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+    script += "heavy = {'torch', 'numba', 'pandas', 'numpy', 'matplotlib', 'onnx'} & set(sys.modules)\n"
+    script += "assert not heavy, heavy\nassert 'hwsim.cli' in sys.modules\n"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "accelerators" in done.stdout
+
+
+def test_results_are_compared(tmp_path: Path) -> None:
+    wide, narrow, out = tmp_path / "wide.json", tmp_path / "narrow.json", tmp_path / "c.json"
+    _run("simulate", "resnet20-cifar", "--json", wide)
+    _run("simulate", "resnet20-cifar", "--bits", 5, "--costs", "7nm", "--json", narrow)
+    result = _run("compare", wide, narrow, "--json", out)
+    assert result.exit_code == 0, result.output
+    assert "narrow.json" in result.stdout and "costs differ (paper-fig2a, 7nm)" in result.stdout
+    energies = [json.loads(path.read_text())["totals"]["energy_pj"] for path in (wide, narrow)]
+    content = json.loads(out.read_text())
+    assert [run["energy_pj"] for run in content["runs"]] == energies
+    assert content["runs"][1]["saved_pct"] == pytest.approx(100 * (1 - energies[1] / energies[0]))
+    assert json.loads(_run("compare", wide, narrow, "--json", "-").stdout) == content
+
+
+def test_what_cannot_be_compared_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps({"schema": 1, "runs": []}))
+    result = _run("compare", path)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert f"'{path}' is not a result of `hwsim simulate --json`: unknown field 'runs'" in result.stderr
+    assert _run("compare").exit_code == 2

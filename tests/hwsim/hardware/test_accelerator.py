@@ -54,3 +54,27 @@ def test_unknown_names_get_the_nearest() -> None:
 def test_every_field_has_a_description_in_the_schema() -> None:
     schema = AcceleratorSpec.model_json_schema()
     assert [name for name, field in schema["properties"].items() if "description" not in field] == []
+
+
+def test_a_copy_with_other_fields() -> None:
+    tile = accelerator("paper")
+    larger = tile.with_(glb_size_bytes=65536, name="larger")
+    assert (larger.glb_size_bytes, larger.name, larger.array_rows) == (65536, "larger", tile.array_rows)
+    assert tile.glb_size_bytes == 32768
+    assert tile.with_() == tile
+    spads = tile.with_(rf_shared_bytes=None, rf_ifmap_words=12, rf_filter_words=224, rf_psum_words=24)
+    assert spads.rf_psum_words == 24
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"glb_size": 65536}, "accelerator 'paper': unknown field 'glb_size': did you mean glb_size_bytes"),
+        ({"array_rows": 0}, "accelerator 'paper': array_rows is 0: .*greater than 0"),
+        ({"overflow": "clip"}, "accelerator 'paper': overflow is 'clip'"),
+        ({"psum_bits": 4}, "psum_bits 4 is narrower than word_bits 8"),
+    ],
+)
+def test_a_copy_is_validated(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        accelerator("paper").with_(**fields)

@@ -13,10 +13,11 @@ from hwsim.energy.cost_preset import CostPreset, ZeroWeights, load_costs
 from hwsim.energy.mac_table import load_mac_table
 from hwsim.energy.transition_model import transition_model
 from hwsim.errors import InputError
-from hwsim.pricing.interleaved_zeros import switching_ratio
+from hwsim.pricing.interleaved_zeros import PeOrder, switching_ratio
 from hwsim.pricing.layer_pricer import LayerPricer
 from hwsim.simulation.cycle_engine import CycleEngine
 from hwsim.simulation.simulate import simulate
+from hwsim.vocabulary import Precision, ZeroShares
 from hwsim.workload.layer import ConvLayer, PoolLayer
 from hwsim.workload.load import network
 
@@ -43,9 +44,11 @@ def test_the_share_of_pairs_with_a_weight_is_the_law() -> None:
     """Energy follows 1 - (1 - d)^2 and not the density d, at 8 bits, where few weights round to zero."""
     model = transition_model(load_mac_table())
     for zeros in (0.0, 0.3, 0.6, 0.8, 0.9, 1.0):
-        ratio = switching_ratio(model, 73.0, (8, 8), (4, 9), zeros)
+        ratio = switching_ratio(model, 73.0, Precision(8, 8), PeOrder(4, 9), zeros)
         assert ratio == pytest.approx(1.0 - zeros**2, abs=0.07)
-    ratios = [switching_ratio(model, 73.0, (4, 4), (2, 18), zeros) for zeros in np.linspace(0.0, 1.0, 21)]
+    ratios = [
+        switching_ratio(model, 73.0, Precision(4, 4), PeOrder(2, 18), zeros) for zeros in np.linspace(0.0, 1.0, 21)
+    ]
     assert all(before > after for before, after in itertools.pairwise(ratios))
     assert ratios[0] == 1.0
 
@@ -57,7 +60,7 @@ def test_the_cycle_engine_agrees_in_the_order_of_the_pes(bits: int) -> None:
     engine = CycleEngine(held, 0, {})
     for layer in LAYERS:
         for share in (0.3, 0.6, 0.9):
-            seen = engine.run(layer, (bits, bits), share, None).cost.breakdown_pj["mac"]
+            seen = engine.run(layer, Precision(bits, bits), ZeroShares(share), None).cost.breakdown_pj["mac"]
             assert mac_pj(layer, interleaved, bits, share) == pytest.approx(seen, rel=0.1), (layer.name, share)
         # what the other price is known to miss, at 90 %: a held zero lets the psums of other PEs through
         assert 1.1 < mac_pj(layer, held, bits, share) / seen < 1.45
@@ -84,14 +87,18 @@ def test_real_pruned_and_quantized_layers_agree(shared: Path) -> None:
     """
     held, interleaved = (pricer("7nm", how) for how in ZeroWeights)
     given = real_weights(shared / "weights" / "resnet20.pt")
-    chosen = [layer for layer in network("resnet20-cifar").layers if layer.name in given][1:20:3]
+    convs = [layer for layer in network("resnet20-cifar").layers if isinstance(layer, ConvLayer)]
+    chosen = [layer for layer in convs if layer.name in given][1:20:3]
     for bits in (8, 5):
         for share in (0.3, 0.6, 0.9):
             pruned = {
                 name: np.where(np.abs(one) <= np.quantile(np.abs(one), share), 0, one) for name, one in given.items()
             }
             engine = CycleEngine(held, 0, pruned)
-            seen = sum(engine.run(one, (bits, bits), share, None).cost.breakdown_pj["mac"] for one in chosen)
+            seen = sum(
+                engine.run(one, Precision(bits, bits), ZeroShares(share), None).cost.breakdown_pj["mac"]
+                for one in chosen
+            )
             priced = sum(mac_pj(one, interleaved, bits, share) for one in chosen)
             assert priced == pytest.approx(seen, rel=0.08), (bits, share)
         assert sum(mac_pj(one, held, bits, share) for one in chosen) > 1.15 * seen
@@ -109,7 +116,7 @@ def test_costs_ask_for_it_in_a_run(tmp_path: Path) -> None:
     assert mac_pj(layer, at, 6, 0.9) < 0.7 * mac_pj(layer, default, 6, 0.9)
     assert mac_pj(layer, at, 6, 1.0) == 0.0, "no clock in this accounting, and nothing else moves"
     mapped = at.mapping(layer)
-    given = at.interleaved_mac_pj(layer, mapped, (6, 6), (0.9, None))
+    given = at.interleaved_mac_pj(layer, mapped, Precision(6, 6), ZeroShares(0.9))
     assert given is not None
     assert given * layer.macs == mac_pj(layer, at, 6, 0.9)
     run = simulate("resnet20-cifar", "paper", costs=file, layer="conv1")

@@ -12,7 +12,8 @@ from hwsim.engines.analytic import analyze
 from hwsim.errors import InputError
 from hwsim.hardware.accelerator import accelerator
 from hwsim.pricing.layer_pricer import BREAKDOWN, LayerPricer
-from hwsim.vocabulary import Direction, Level, Operand
+from hwsim.pricing.work import Work
+from hwsim.vocabulary import Direction, Level, Operand, Precision
 from hwsim.workload.layer import ConvLayer, ElementwiseLayer, PoolLayer, fc_layer
 
 LAYER = ConvLayer("conv", 16, 32, 14, 14, 3, 3, padding=1)
@@ -136,7 +137,7 @@ def test_normalised_costs_on_a_datapath_that_was_not_characterized() -> None:
     cost = pricer.price(LAYER)
     assert cost.breakdown_pj["mac"] == LAYER.macs, "a MAC is the unit"
     counts = pricer.analysis(LAYER).accesses.words
-    coded_away = counts[0, 0, 0] * (1 - pricer.coding(LAYER, 16))
+    coded_away = counts[0, 0, 0] * (1 - pricer.coding(LAYER, Precision(16, 16)))
     assert coded_away > 0
     assert cost.breakdown_pj["dram"] == pytest.approx(200 * (counts[0].sum() - coded_away))
     assert cost.breakdown_pj["rf"] == pytest.approx(counts[3].sum())
@@ -177,8 +178,8 @@ def test_the_price_is_that_of_the_analysis(pricer: LayerPricer) -> None:
     mapping = pricer.mapping(LAYER)
     analysis = analyze(LAYER, pricer.tile, mapping)
     assert analysis.accesses == pricer.analysis(LAYER).accesses
-    work = (analysis.cycles, analysis.processing_cycles, LAYER.macs)
-    assert pricer.price_counts(analysis.accesses, *work) == pricer.price(LAYER)
+    work = Work(analysis.cycles, analysis.processing_cycles, LAYER.macs)
+    assert pricer.price_counts(analysis.accesses, work) == pricer.price(LAYER)
 
 
 def test_costs_in_multiples_of_a_mac_follow_the_table() -> None:

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from hwsim.commandline.terminal import PIPE_COLUMNS, fits
 from hwsim.reports.table import narrow_table, simulation_table
-from hwsim.simulation.simulate import Run, simulate
+from hwsim.simulation.run import Run
+from hwsim.simulation.simulate import simulate
 
 
 @pytest.fixture(scope="module", params=["resnet152", "googlenet"])

@@ -9,9 +9,10 @@ import hwsim
 from hwsim.energy.mac_table import load_mac_table
 from hwsim.engines.operand_statistics import run_length_bits
 from hwsim.errors import InputError
-from hwsim.mapping.mapping import lower_layer
-from hwsim.pricing.sampled_streams import operand_stream
+from hwsim.mapping.lowering import lower_layer
+from hwsim.pricing.sampled_streams import Tensors, operand_stream
 from hwsim.simulation.simulate import simulate
+from hwsim.vocabulary import Precision, ZeroShares
 from hwsim.workload.builtin.builder import NetworkBuilder
 from hwsim.workload.layer import ConvLayer
 from hwsim.workload.network import Network
@@ -51,7 +52,7 @@ def test_zeros_are_measured_and_priced_without_a_model() -> None:
     assert 0.4 < shares["zero_ifmap"] < 0.7, "45 % zeros, those of rounding and padding"
     assert 0.0 <= shares["zero_filter"] < 0.3
     first = run.runs[0]
-    mac_pj = run.pricer.mac.mac_pj(8, 8, 0.0, shares["zero_ifmap"])
+    mac_pj = run.pricer.mac.mac_pj(Precision(8, 8), ZeroShares(0.0, shares["zero_ifmap"]))
     assert first.cost.breakdown_pj["mac"] == pytest.approx(first.layer.macs * mac_pj)
     assert run.runs[2].as_json()["operands"] == {"zero_ifmap": None, "zero_filter": None}
     assert any("holds no transition model that applies" in note for note in run.notes)
@@ -66,15 +67,52 @@ def test_the_seed_decides(run: hwsim.Run) -> None:
 
 
 def test_pruned_weights_are_seen_and_priced_like_in_a_search() -> None:
-    policy = {"fc": LayerTreatment(pruner="level", sparsity=0.5, bits=6)}
+    policy = {"fc": LayerTreatment(zero_filter=0.5, bits=6)}
     table = _without_model()
     cycle = simulate(_network(), "paper", "cycle", policy=policy, layer="fc", mac_table=table).runs[0]
-    assert cycle.operands.zero_filter is not None
-    assert cycle.operands.zero_filter >= 0.5
+    assert cycle.operands.filter is not None
+    assert cycle.operands.filter >= 0.5
     fast = simulate(_network(), "paper", policy=policy, layer="fc").runs[0]
-    share = cycle.operands.zero_ifmap
+    share = cycle.operands.ifmap
     expected = hwsim.LayerPricer("paper", table).price(fast.layer, 6, 6, 0.5, share)
     assert cycle.cost.breakdown_pj["mac"] == pytest.approx(expected.breakdown_pj["mac"])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.8, 1.0])
+def test_a_stated_share_of_zeros_is_drawn_to_the_word(share: float) -> None:
+    layer = ConvLayer("layer", 4, 4, 10, 10, 1, 1)
+    words = draw_ifmap(layer, 4, generator(0, layer), share)
+    assert np.count_nonzero(words == 0) == round(share * layer.ifmap_words)
+    policy = {"layer": LayerTreatment(zero_ifmap=share)}
+    net = Network("one", (layer,), ((-1,),))
+    run = simulate(net, "paper", "cycle", policy=policy, mac_table=_without_model()).runs[0]
+    assert run.operands.ifmap == pytest.approx(share)
+    fast = simulate(net, "paper", policy=policy, mac_table=_without_model())
+    assert fast.breakdown_pj["mac"] == pytest.approx(run.cost.breakdown_pj["mac"])
+
+
+def test_a_stated_share_of_zeros_decides_what_travels_coded() -> None:
+    net = Network("one", (ConvLayer("layer", 8, 8, 32, 32, 3, 3),), ((-1,),))
+    for engine in ("analytic", "cycle"):
+        few, many = (
+            simulate(net, "eyeriss-v1", engine, bits=16, policy={"layer": LayerTreatment(bits=16, zero_ifmap=share)})
+            for share in (0.0, 0.9)
+        )
+        assert (few.runs[0].analysis.ifmap_coding, many.runs[0].analysis.ifmap_coding) == pytest.approx(
+            (1.0, 0.1 * 64 / 48), rel=0.08
+        )
+
+
+def test_a_table_that_records_no_zeros_says_that_a_stated_share_moves_nothing() -> None:
+    table = load_mac_table().model_copy(update={"provenance": {}})
+    net = Network("one", (ConvLayer("layer", 8, 8, 8, 8, 3, 3),), ((-1,),))
+    stated, plain = (
+        simulate(net, "paper", mac_table=table, policy={"layer": LayerTreatment(zero_ifmap=share)})
+        for share in (0.9, None)
+    )
+    assert stated.energy_pj == plain.energy_pj
+    assert any("zero_ifmap moves no MAC energy" in note for note in stated.notes)
+    assert not any("zero_ifmap" in note for note in plain.notes)
 
 
 def _mac_energy(run: hwsim.Run) -> float:
@@ -92,7 +130,7 @@ def test_typical_operands_cost_what_the_table_says(costs: str) -> None:
 @pytest.mark.parametrize("sparsity", [0.3, 0.6])
 def test_the_model_and_the_zero_weight_energy_agree_on_pruned_layers(sparsity: float) -> None:
     """The stated agreement of both ways to price fine-grained sparsity at 8 bits: 20 % of the MACs' energy."""
-    policy = {"layer": LayerTreatment(pruner="level", sparsity=sparsity)}
+    policy = {"layer": LayerTreatment(zero_filter=sparsity)}
     net = Network("one", (ConvLayer("layer", 32, 32, 16, 16, 3, 3, padding=1),), ((-1,),))
     cycle, fast = (simulate(net, "paper", engine, policy=policy) for engine in ("cycle", "analytic"))
     dense = simulate(net, "paper")
@@ -103,7 +141,7 @@ def test_the_model_and_the_zero_weight_energy_agree_on_pruned_layers(sparsity: f
 def test_a_dead_layer_pays_the_clock_alone() -> None:
     weights = {"stem": np.zeros((8, 3, 3, 3), np.float32)}
     run = simulate(_network(), "paper", "cycle", weights=weights, layer="stem", costs="7nm")
-    clock_pj = run.pricer.mac.clock_fj(8, 8) * run.macs / 1000
+    clock_pj = run.pricer.mac.clock_fj(Precision(8, 8)) * run.macs / 1000
     assert clock_pj * (1 - 1e-12) <= _mac_energy(run) < 1.5 * clock_pj  # equal but for rounding where it is clamped
 
 
@@ -112,7 +150,7 @@ def test_streams_are_those_of_a_pe() -> None:
     mapping = hwsim.Mapping(m=3, n=1, e=1, f=5, p=3, q=2, r=1, t=1)
     rng = np.random.default_rng(0)
     ifmap, filters = draw_ifmap(layer, 8, rng), draw_filters(layer, 8, 0.0, rng)
-    stream = operand_stream(lower_layer(layer), mapping.lowered(), (ifmap, filters), rng)
+    stream = operand_stream(lower_layer(layer), mapping.lowered(), Tensors(ifmap, filters), rng)
     expected = []
     for column in range(layer.out_width):
         psums = [0, 0, 0]
@@ -132,7 +170,7 @@ def test_gated_macs_read_no_filter_word_and_cost_nothing_as_a_unit() -> None:
     gating = simulate(net, "eyeriss-v1", "cycle").runs[0]
     plain_tile = hwsim.accelerator("eyeriss-v1").model_copy(update={"zero_gating": False})
     plain = simulate(net, plain_tile, "cycle").runs[0]
-    gated = round(gating.layer.macs * (gating.operands.zero_ifmap or 0))
+    gated = round(gating.layer.macs * (gating.operands.ifmap or 0))
     assert plain.cost.breakdown_pj["mac"] - gating.cost.breakdown_pj["mac"] == pytest.approx(gated)
     assert plain.cost.breakdown_pj["rf"] - gating.cost.breakdown_pj["rf"] == pytest.approx(gated)
 
@@ -175,7 +213,7 @@ def test_given_weights_are_run() -> None:
     weights = np.zeros((8, 3, 3, 3), np.float32)
     weights[0] = 1.5
     one = simulate(_network(), "paper", "cycle", weights={"stem": weights}, layer="stem").runs[0]
-    assert one.operands.zero_filter == pytest.approx(7 / 8)
+    assert one.operands.filter == pytest.approx(7 / 8)
     with pytest.raises(InputError, match="its weights have the shape"):
         simulate(_network(), "paper", "cycle", weights={"stem": weights[:4]}, layer="stem")
 

@@ -7,7 +7,7 @@ import pytest
 import hwsim
 from hwsim.errors import InputError
 from hwsim.kernels.nest import glb_bits
-from hwsim.mapping.mapping import lower_layer, lower_tile
+from hwsim.mapping.lowering import lower_layer, lower_tile
 from hwsim.simulation.simulate import simulate
 from hwsim.workload.builtin.builder import NetworkBuilder
 from hwsim.workload.network import Network

@@ -7,9 +7,9 @@ import pytest
 from hwsim.errors import InputError
 from hwsim.workload.builtin import known_networks
 from hwsim.workload.builtin.builder import FeatureMap, NetworkBuilder
-from hwsim.workload.layer import ConvLayer, ElementwiseLayer, PoolLayer, fc_layer
+from hwsim.workload.layer import ConvLayer, ElementwiseLayer, FCLayer, PoolLayer, fc_layer
 from hwsim.workload.load import network
-from hwsim.workload.network import NETWORK_INPUT, Network, output_shape
+from hwsim.workload.network import NETWORK_INPUT, Network, Shape, output_shape
 
 PROMISED = (
     *("alexnet", "vgg11", "vgg13", "vgg16", "vgg19", "resnet18", "resnet34", "resnet50", "resnet152"),
@@ -36,7 +36,7 @@ def test_ifmaps_are_what_the_producers_wrote(name: str) -> None:
             # the option-A shortcut of the thin CIFAR networks subsamples and pads on the way
             assert (layer.channels, layer.height, layer.width) in shapes
             assert layer.operands == len(producers)
-        elif layer.kind == "fc":
+        elif isinstance(layer, FCLayer):
             assert layer.in_channels == sum(c * h * w for c, h, w in shapes)
         else:
             channels = layer.channels if isinstance(layer, PoolLayer) else layer.in_channels
@@ -88,4 +88,4 @@ def test_a_producer_must_run_first() -> None:
 def test_adding_different_shapes_is_refused() -> None:
     net = NetworkBuilder("n", (3, 8, 8))
     with pytest.raises(InputError, match="adds feature maps of different shapes"):
-        net.add("sum", net.image, FeatureMap((4, 8, 8), (-1,)))
+        net.add("sum", net.image, FeatureMap(Shape(4, 8, 8), (-1,)))
