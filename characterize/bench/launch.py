@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import characterize
 from characterize.bench.harness import Design, driven_roles, harness_verilog
 from characterize.bench.job import JOB_VARIABLE, BenchJob, BenchResult, read_result
 from characterize.bench.simulators import Simulator, Toolchain
@@ -127,7 +126,7 @@ def _carry_out(
     """Run one order of the bench's own process (see __main__) and return its exit code."""
     order_file.write_text(json.dumps({"simulator": toolchain.simulator.value, "folder": str(folder), **order}))
     environment = {**toolchain.environ(), **extra}
-    package_root = str(Path(characterize.__file__).parents[1])
+    package_root = str(Path(__file__).parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_root, environment.get("PYTHONPATH")]))
     return subprocess.run(
         [sys.executable, "-m", "characterize.bench", str(order_file)],

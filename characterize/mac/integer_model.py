@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from characterize.mac.interface import MacInterface, Role
 from hwsim.errors import InputError
@@ -46,10 +45,6 @@ class MacBehaviour:
     def depth(self) -> int:
         """Clock edges after which no input sampled before a reset is left in the unit."""
         return max(self.weight_delay, self.activation_delay, self.psum_delay) + 1
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as plain JSON values."""
-        return asdict(self)
 
 
 def behaviour_of(interface: MacInterface, wraps: bool = True) -> MacBehaviour:

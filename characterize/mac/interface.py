@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
 
 class Role(Enum):
@@ -49,14 +48,6 @@ class MacInterface:
     psum_delay: int = 0
     reset_active_high: bool = True
     constants: Mapping[str, int] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the interface as plain JSON values, ports by role name."""
-        return {
-            **asdict(self),
-            "ports": {role.value: name for role, name in self.ports.items()},
-            "constants": dict(self.constants),
-        }
 
     @property
     def latency(self) -> int:

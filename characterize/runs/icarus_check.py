@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from characterize.bench.simulators import Simulator, Toolchain, find_simulator
 from characterize.gates.activity import Activity
@@ -29,14 +30,35 @@ from hwsim.files.writing import write_text
 TOLERANCE = 0.01
 """Relative difference of all toggles that still counts as agreement."""
 
+TOGGLE_CYCLES = 2_000
+"""Cycles over which `characterize verify` compares toggles."""
+
 
 @dataclass(frozen=True)
-class ToggleComparison:
+class NotCompared:
+    """Why toggles were not compared."""
+
+    reason: str
+    status: Literal["not compared"] = "not compared"
+
+    @property
+    def agrees(self) -> bool:
+        """Nothing was found to differ."""
+        return True
+
+    def sentence(self) -> str:
+        """Return the reason in one line."""
+        return f"{self.status}: {self.reason}"
+
+
+class ToggleComparison(BaseModel):
     """Toggles of two simulations of the same netlist and stimulus.
 
     `difference_rel`: sum over nets of the differences' magnitudes, relative to all toggles of `reference`; `worst_net`
     differs most.
     """
+
+    model_config = ConfigDict(frozen=True)  # `agrees` is written, and follows from the rest when read
 
     reference: str
     nets: int
@@ -48,6 +70,7 @@ class ToggleComparison:
     worst_toggles: int
     worst_reference_toggles: int
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def agrees(self) -> bool:
         """Tell whether the difference is within TOLERANCE."""
@@ -60,10 +83,6 @@ class ToggleComparison:
         if self.difference_rel > 0:
             apart += f", worst '{self.worst_net}' ({self.worst_toggles} and {self.worst_reference_toggles})"
         return f"{counted}, {self.reference} {self.reference_toggles}: {apart}"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the comparison as plain JSON values."""
-        return {**asdict(self), "agrees": self.agrees}
 
 
 def compare_toggles(activity: Activity, reference: Activity, clock: str) -> ToggleComparison:
@@ -87,20 +106,23 @@ def compare_toggles(activity: Activity, reference: Activity, clock: str) -> Togg
     )
 
 
-def check_toggles(run: RecordedRun, cycles: int, seed: int, vcd_file: Path | None = None) -> ToggleComparison | str:
+def check_toggles(
+    run: RecordedRun, cycles: int, seed: int, vcd_file: Path | None = None
+) -> ToggleComparison | NotCompared:
     """Compare toggles of a recorded run's netlist on DNN-like streams, or return what to install to do so."""
     icarus = find_simulator(Simulator.ICARUS)
     if not isinstance(icarus, Toolchain):
-        return icarus.sentence()
-    lowered, drive = lower_mac(run.netlist, run.interface, run.period_ps, run.wire_load_ff)
-    widths = (run.interface.weight_bits, run.interface.activation_bits, run.interface.psum_bits)
-    generator = stream_generator(OperandSpec(), seed, run.interface.activation_signed, widths)
+        return NotCompared(icarus.sentence())
+    spec, interface = run.record.spec, run.record.interface
+    lowered, drive = lower_mac(run.netlist, interface, spec.period_ps, spec.wire_load_ff)
+    widths = (interface.weight_bits, interface.activation_bits, interface.psum_bits)
+    generator = stream_generator(OperandSpec(), seed, interface.activation_signed, widths)
     parts = [generator.stream(0, 8, 8)]
     while sum(part.cycles for part in parts) < cycles:
         parts.append(generator.stream(len(parts), 8, 8))
     columns = ("weight", "activation", "psum", "load")
     joined = {name: np.concatenate([getattr(part, name) for part in parts])[:cycles] for name in columns}
-    return compare_with_icarus(lowered, drive, run.interface.ports[Role.CLOCK], OperandStream(**joined), vcd_file)
+    return compare_with_icarus(lowered, drive, interface.ports[Role.CLOCK], OperandStream(**joined), vcd_file)
 
 
 def replay(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from characterize.spec import Alignment, Dataflow, OperandSpec
+from characterize.spec import Alignment, Dataflow, Distribution, OperandSpec
 from characterize.streams.operands import (
     Integers,
     LaplaceWeights,
@@ -137,10 +137,10 @@ def stream_generator(
     """
     weights: Operand
     activations: Operand
-    if spec.operands == "dnn":
+    if spec.operands == Distribution.DNN.value:
         weights = LaplaceWeights()
         activations = RectifiedActivations(spec.zero_activation_share, signed_activations)
-    elif spec.operands == "uniform":
+    elif spec.operands == Distribution.UNIFORM.value:
         weights, activations = UniformIntegers(signed=True), UniformIntegers(signed=signed_activations)
     else:
         weights, activations = read_tensors(Path(spec.operands), signed_activations)
