@@ -120,8 +120,7 @@ def random_stream(
         hold_cycles=int(rng.choice([4, 8, 16, 32])),
         chain_depth=int(rng.integers(1, 24)),
     )
-    widths = (interface.weight_bits, interface.activation_bits, interface.psum_bits)
-    generator: StreamGenerator = stream_generator(spec, seed, interface.activation_signed, widths)
+    generator: StreamGenerator = stream_generator(spec, seed, interface.activation_signed, interface.widths)
     if family is Family.GAUSSIAN:
         activations = CorrelatedGaussian(float(rng.uniform(0, 0.95)), interface.activation_signed, rectified=True)
         weights = CorrelatedGaussian(0.0, signed_port=True, rectified=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 
 class Role(Enum):
@@ -19,6 +20,18 @@ class Role(Enum):
     WEIGHT_LOAD = "weight_load"
     ENABLE = "enable"
     CLEAR = "clear"
+
+
+class PortWidths(NamedTuple):
+    """Bits of a MAC's data ports."""
+
+    weight: int = 8
+    activation: int = 8
+    psum: int = 32
+
+
+OWN_WIDTHS = PortWidths()
+"""Those of the project's own MAC."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,11 @@ class MacInterface:
     psum_delay: int = 0
     reset_active_high: bool = True
     constants: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def widths(self) -> PortWidths:
+        """Return the widths of the ports that operand streams drive."""
+        return PortWidths(self.weight_bits, self.activation_bits, self.psum_bits)
 
     @property
     def latency(self) -> int:

@@ -115,8 +115,7 @@ def check_toggles(
         return NotCompared(icarus.sentence())
     spec, interface = run.record.spec, run.record.interface
     lowered, drive = lower_mac(run.netlist, interface, spec.period_ps, spec.wire_load_ff)
-    widths = (interface.weight_bits, interface.activation_bits, interface.psum_bits)
-    generator = stream_generator(OperandSpec(), seed, interface.activation_signed, widths)
+    generator = stream_generator(OperandSpec(), seed, interface.activation_signed, interface.widths)
     parts = [generator.stream(0, 8, 8)]
     while sum(part.cycles for part in parts) < cycles:
         parts.append(generator.stream(len(parts), 8, 8))
@@ -136,7 +135,7 @@ def replay(
     icarus = find_simulator(Simulator.ICARUS)
     if not isinstance(icarus, Toolchain):
         raise RunError(icarus.sentence())
-    period_fs = int(lowered.arrays.period_fs[0])
+    period_fs = lowered.period_fs
     with tempfile.TemporaryDirectory(prefix="characterize-icarus-") as name:
         folder = Path(name)
         write_replay(lowered, clock, stimulus, warm_up, folder)
@@ -168,7 +167,7 @@ def write_replay(
     delays: Delays = Delays.EXACT,
 ) -> None:
     """Write netlist, testbench and stimulus of a replay into a folder."""
-    period_fs = int(lowered.arrays.period_fs[0])
+    period_fs = lowered.period_fs
     (folder / "netlist.v").write_text(timed_verilog(lowered, "timed", clock, delays))
     # the last column is the leftmost bit of a word
     rows = np.ascontiguousarray(stimulus[:, ::-1]) + ord("0")

@@ -133,8 +133,7 @@ def check_widths(interface: MacInterface) -> None:
 
 def run_generator(spec: RunSpec, interface: MacInterface) -> StreamGenerator:
     """Return the stream generator for a MAC's ports."""
-    widths = (interface.weight_bits, interface.activation_bits, interface.psum_bits)
-    generator = stream_generator(spec.stream, spec.seed, interface.activation_signed, widths)
+    generator = stream_generator(spec.stream, spec.seed, interface.activation_signed, interface.widths)
     if spec.dataflow is Dataflow.ROW_STATIONARY:
         # a row holds chain_depth weights: fewer rows make streams of about the same length
         return replace(generator, weights_per_stream=2)

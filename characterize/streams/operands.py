@@ -15,10 +15,10 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from characterize.mac.operands import Integers, integer_range
 from hwsim.errors import InputError
 
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 class Operand(Protocol):
@@ -141,11 +141,6 @@ class TensorValues:
         low, high = integer_range(bits, self.signed)
         narrowed: Integers = np.clip(np.rint(self.values[wider] / 2 ** (wider - bits)), low, high).astype(np.int64)
         return narrowed
-
-
-def integer_range(bits: int, signed: bool) -> tuple[int, int]:
-    """Return the smallest and largest integer of a precision."""
-    return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
 
 
 def read_tensors(path: Path, signed_activations: bool) -> tuple[TensorValues, TensorValues]:

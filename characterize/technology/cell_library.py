@@ -27,6 +27,12 @@ class Sense(Enum):
     NEGATIVE = "negative_unate"
     NON_UNATE = "non_unate"
 
+    def input_edges(self, output_edge: int) -> tuple[int, ...]:
+        """Return the input edges (0 falling, 1 rising) that can cause an output edge."""
+        if self is Sense.NON_UNATE:
+            return (0, 1)
+        return (output_edge,) if self is Sense.POSITIVE else (1 - output_edge,)
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -106,6 +112,14 @@ class TimingArc:
     fall_slew: Table
     when: BooleanFunction | None = None
 
+    def delay(self, rising: bool | int) -> Table:
+        """Return the delays of an output edge."""
+        return self.cell_rise if rising else self.cell_fall
+
+    def output_slew(self, rising: bool | int) -> Table:
+        """Return the slews of an output edge."""
+        return self.rise_slew if rising else self.fall_slew
+
 
 @dataclass(frozen=True, eq=False)
 class PowerArc:
@@ -122,6 +136,10 @@ class PowerArc:
     fall_fj: Table
     when: BooleanFunction | None = None
 
+    def energy(self, rising: bool | int) -> Table:
+        """Return the energies of an edge of the pin."""
+        return self.rise_fj if rising else self.fall_fj
+
 
 @dataclass(frozen=True)
 class FlipFlop:
@@ -136,7 +154,7 @@ class FlipFlop:
 
 @dataclass(frozen=True)
 class Cell:
-    """One library cell; `usable` is false for cells that synthesis and simulation cannot use (latches, scan, ...)."""
+    """One library cell with its pins and arcs."""
 
     name: str
     area_um2: float
@@ -145,7 +163,6 @@ class Cell:
     flip_flop: FlipFlop | None = None
     timing: tuple[TimingArc, ...] = ()
     power: tuple[PowerArc, ...] = ()
-    usable: bool = True
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -83,6 +83,12 @@ def test_a_wrong_setting_names_option_value_and_range(settings: dict[str, Any], 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("entry", ["W", "W=x", "=3", "8W=3", "W=1.5"])
+def test_a_malformed_parameter_is_refused(entry: str) -> None:
+    with pytest.raises(InputError, match="write NAME=INTEGER"):
+        RunSpec(**OWN, parameters=[entry])
+
+
 def test_every_setting_is_an_option_with_its_help_in_a_section() -> None:
     text = CliRunner().invoke(main, ["run", "--help"], terminal_width=200).output
     options = {name for parameter in run_command.params for name in parameter.opts}

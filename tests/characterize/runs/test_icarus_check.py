@@ -12,7 +12,7 @@ from characterize.bench.simulators import MissingTools, Simulator, find_simulato
 from characterize.gates.activity import Activity
 from characterize.gates.saif import write_saif
 from characterize.gates.simulation import TimedSimulator
-from characterize.gates.vcd import read_vcd, read_windows, with_netlist_names
+from characterize.gates.vcd import Window, read_vcd, read_windows, with_netlist_names
 from characterize.runs.bench_activity import BenchSimulator
 from characterize.runs.icarus_check import compare_toggles, compare_with_icarus
 from characterize.runs.mapped_mac import MappedMac, map_mac
@@ -172,6 +172,6 @@ def test_a_simulator_that_is_not_there_is_named(mac: MappedMac, monkeypatch: pyt
 
 def test_windows_of_a_dump_are_counted_apart(tmp_path: Path) -> None:
     (tmp_path / "d.vcd").write_text(DUMP)
-    counts = read_windows(tmp_path / "d.vcd", ("0", "1", "a", "b"), [(10_000, 12_000), (12_500, 14_000)])
+    counts = read_windows(tmp_path / "d.vcd", ("0", "1", "a", "b"), [Window(10_000, 12_000), Window(12_500, 14_000)])
     assert counts.toggles[:, 2:].tolist() == [[1, 0], [1, 1]]
     assert counts.high_fs[:, 2:].tolist() == [[1000, 2000], [500, 500]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from characterize.mac.interface import PortWidths
 from characterize.spec import Alignment, Dataflow, OperandSpec
 from characterize.streams.port_drive import PortDrive
 from characterize.streams.stimulus import Pruned, bit_columns, stream_generator
@@ -71,7 +72,7 @@ def test_streams_differ_by_index_and_repeat_by_seed() -> None:
 
 
 def test_a_narrow_psum_port_wraps() -> None:
-    generator = stream_generator(WS.replaced(operands="uniform"), 1, True, (8, 8, 12))
+    generator = stream_generator(WS.replaced(operands="uniform"), 1, True, PortWidths(psum=12))
     psum = generator.stream(0, 8, 8).psum
     wide = stream_generator(WS.replaced(operands="uniform"), 1, True).stream(0, 8, 8).psum
     assert psum.min() >= -2048 and psum.max() < 2048
