@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         OperandSpec,
         RunSpec,
         Simulator,
+        VerifySpec,
     )
     from hwsim.energy.mac_table import MacEnergyTable
     from hwsim.errors import InputError, RunError
@@ -42,6 +43,7 @@ _HOMES = {
         "OperandSpec",
         "RunSpec",
         "Simulator",
+        "VerifySpec",
     ),
     "hwsim": ("InputError", "MacEnergyTable", "RunError"),
 }
@@ -62,6 +64,7 @@ __all__ = [
     "RunSpec",
     "Simulator",
     "VerificationReport",
+    "VerifySpec",
     "compare",
     "run",
     "verify",

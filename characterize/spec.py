@@ -25,6 +25,9 @@ from hwsim.files.spec import Shown, Spec, setting
 
 MIN_BITS, MAX_BITS = 2, 8
 
+MIN_VECTORS = 64
+"""Fewer prove nothing."""
+
 
 class Dataflow(str, Enum):
     """Which operand stays in the PE."""
@@ -218,12 +221,13 @@ class RunSpec(OperandSpec):
     @field_validator("bits", mode="before")
     @classmethod
     def _read_bits(cls, value: Any) -> Any:
-        return parse_bits(value if isinstance(value, str) else ",".join(str(part) for part in value))
+        parts = value if isinstance(value, list | tuple) else [value]
+        return parse_bits(",".join(str(part) for part in parts))
 
     @field_validator("ports", "parameters", mode="before")
     @classmethod
     def _read_pairs(cls, value: Any, info: ValidationInfo) -> Any:
-        entries = value.items() if isinstance(value, Mapping) else value
+        entries = value.items() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else [value]
         read = _port_name if info.field_name == "ports" else _parameter
         return tuple(read(entry) if isinstance(entry, str) else entry for entry in entries)
 
@@ -262,9 +266,10 @@ class RunSpec(OperandSpec):
         stream = {name: flat.pop(name) for name in OperandSpec.model_fields}
         grouped: dict[str, Any] = {}
         for name, value in flat.items():
-            grouped |= (
-                {"weight_bits": value, "activation_bits": value, "stream": stream} if name == "bits" else {name: value}
-            )
+            if name == "bits":
+                grouped |= {"weight_bits": value, "activation_bits": value, "stream": stream}
+            else:
+                grouped[name] = value
         return grouped
 
     @property
@@ -282,6 +287,17 @@ class RunSpec(OperandSpec):
         """Every pair of precisions to characterize; 8/8 is always among them as the reference."""
         asked = {Precisions(w, a) for w in self.bits for a in self.bits} | {Precisions(MAX_BITS, MAX_BITS)}
         return tuple(sorted(asked))
+
+
+class VerifySpec(_Settings):
+    """How long a `characterize verify` drives and replays."""
+
+    vectors: int = setting(
+        250_000, "Vectors to drive; from 200000 on, all pairs of operands.", ge=MIN_VECTORS, le=100_000_000
+    )
+    cycles: int = setting(2_000, "Cycles of the toggle comparison with Icarus.", ge=1, le=10_000_000)
+    seed: int = setting(1, "Seed of the vectors.", ge=0)
+    liberty: tuple[Path, ...] = setting((), "File of the run's full library, if it had one (repeatable).")
 
 
 _RECORDED_NAMES = ("weight_bits", "activation_bits", "stream")

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from characterize.bench.harness import Design, driven_roles, harness_verilog
+from characterize.bench.harness import DesignUnderTest, driven_roles, harness_verilog
 from characterize.bench.job import JOB_VARIABLE, BenchJob, BenchResult, read_result
 from characterize.bench.simulators import Simulator, Toolchain
 from characterize.mac.integer_model import MacBehaviour
@@ -39,14 +39,14 @@ class Bench:
     folder: Path
     toolchain: Toolchain
     behaviour: MacBehaviour
-    designs: tuple[Design, ...]
+    designs: tuple[DesignUnderTest, ...]
     waves: bool
 
 
 def build_bench(
     toolchain: Toolchain,
     behaviour: MacBehaviour,
-    designs: tuple[Design, ...],
+    designs: tuple[DesignUnderTest, ...],
     sources: Mapping[str, str],
     waves: bool = False,
 ) -> Bench:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -26,14 +27,14 @@ class Toolchain:
 
     simulator: Simulator
     version: str
-    environment: tuple[tuple[str, str], ...]
+    environment: Mapping[str, str]
 
     def environ(self) -> dict[str, str]:
         """Return this process's environment with the simulator's own settings, and without any of another test run."""
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COCOTB_", "WAVES"))
         }
-        return {**kept, **dict(self.environment)}
+        return {**kept, **self.environment}
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def find_simulator(simulator: Simulator) -> Toolchain | MissingTools:
     version = (answer.stdout or answer.stderr).strip().splitlines()
     if not version:
         return MissingTools(simulator, (f"a working {simulator.value} ('{command}' does not run)",))
-    return Toolchain(simulator, version[0], tuple(environment.items()))
+    return Toolchain(simulator, version[0], environment)
 
 
 def _verilator_environment() -> dict[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from characterize.bench.harness import Design as BenchDesign
+from characterize.bench.harness import DesignUnderTest
 from characterize.bench.job import BenchResult
 from characterize.bench.launch import build_bench, run_bench
 from characterize.bench.simulators import MissingTools, Simulator, Toolchain, find_simulator
@@ -26,9 +26,6 @@ from hwsim.errors import RunError
 
 SHORT_VECTORS = 6_000
 """What every `characterize run` spends on proof."""
-
-LONG_VECTORS = 250_000
-"""What `characterize verify` spends: every operand pair, then random and DNN-like streams."""
 
 QUICK_TO_BUILD = (Simulator.ICARUS, Simulator.VERILATOR)
 """Icarus compiles in a blink: the order for short verifications."""
@@ -148,21 +145,21 @@ def refuse_failure(report: FunctionCheck) -> FunctionCheck:
     return report
 
 
-def rtl_under_test(design: Design, interface: MacInterface) -> BenchDesign:
+def rtl_under_test(design: Design, interface: MacInterface) -> DesignUnderTest:
     """Return the RTL as a design of the bench."""
     return _under_test("rtl", design.top, interface, dict(design.parameters))
 
 
-def gates_under_test(module: str, interface: MacInterface) -> BenchDesign:
+def gates_under_test(module: str, interface: MacInterface) -> DesignUnderTest:
     """Return the netlist, renamed by GATES_SUFFIX so that it stands beside its RTL, as a design of the bench."""
     return _under_test("netlist", module + GATES_SUFFIX, interface, {})
 
 
-def _under_test(label: str, module: str, interface: MacInterface, parameters: dict[str, int]) -> BenchDesign:
-    driven = {role.value: port for role, port in interface.ports.items() if port not in interface.constants}
-    inverted = frozenset() if interface.reset_active_high else frozenset({Role.RESET.value})
+def _under_test(label: str, module: str, interface: MacInterface, parameters: dict[str, int]) -> DesignUnderTest:
+    driven = {role: port for role, port in interface.ports.items() if port not in interface.constants}
+    inverted = frozenset() if interface.reset_active_high else frozenset({Role.RESET})
     ties = {port: f"1'b{level}" for port, level in interface.constants.items()}
-    return BenchDesign(label, module, driven, ties, inverted, parameters)
+    return DesignUnderTest(label, module, driven, ties, inverted, parameters)
 
 
 def renamed(verilog: str, module: str, name: str) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from characterize.gates.arc_selection import CellOutput, holds, select_arcs
 from characterize.gates.arrays import GateArrays
 from characterize.kernels.timed import MAX_INPUTS
 from characterize.netlist.netlist import Netlist
-from characterize.technology.cell_library import Cell, CellLibrary, FlipFlop, Table
+from characterize.technology.cell_library import Cell, CellLibrary, EdgeTiming, FlipFlop, Table
 from hwsim.errors import InputError
 
 FS_PER_PS = 1000
@@ -155,6 +155,14 @@ def collect(netlist: Netlist) -> tuple[list[Gate], list[Register]]:
     return gates, registers
 
 
+class EventFigures(NamedTuple):
+    """Delay, energy of the output's toggle, and energy where the output stays, for every event of a gate."""
+
+    delay_fs: list[int]
+    output_energy_zj: list[int]
+    input_energy_zj: list[int]
+
+
 class Annotation:
     """Reads delays and energies from the library at the loads and static slews of one netlist."""
 
@@ -173,8 +181,8 @@ class Annotation:
         """The flip-flop type that stands for the ones outside that drive the inputs: the first of the netlist."""
         return registers[0] if registers else None
 
-    def clocked_output(self, register: Register, load_ff: float, rising: int) -> tuple[float, float]:
-        """Return delay and output slew, ps, of a flip-flop's output edge."""
+    def clocked_output(self, register: Register, load_ff: float, rising: int) -> EdgeTiming:
+        """Return the mean timing of a flip-flop's output edge."""
         slew = self.library.default_slew_ps
         arcs = [
             arc
@@ -183,9 +191,8 @@ class Annotation:
         ]
         if not arcs:
             raise InputError(f"cell '{register.cell.name}' gives no delay from its clock to its output in the library")
-        delays = [arc.delay(rising).at(slew, load_ff) for arc in arcs]
-        slews = [arc.output_slew(rising).at(slew, load_ff) for arc in arcs]
-        return sum(delays) / len(delays), sum(slews) / len(slews)
+        delays, slews = zip(*(arc.at(rising, slew, load_ff) for arc in arcs), strict=True)
+        return EdgeTiming(sum(delays) / len(delays), sum(slews) / len(slews))
 
     def inputs(self, nets: Sequence[int], source: Register | None) -> dict[str, Any]:
         """Arrays of the primary inputs, launched by flip-flops like `source` that drive the same load."""
@@ -278,8 +285,8 @@ class Annotation:
             "input_energy_zj": idle,
         }
 
-    def gate_events(self, gate: Gate) -> tuple[list[int], list[int], list[int]]:
-        """Return delay (fs), output energy and idle energy (zJ) of every event of a gate; sets its output slews."""
+    def gate_events(self, gate: Gate) -> EventFigures:
+        """Return the figures of every event of a gate, and set its output slews."""
         arcs, load = gate.arcs, float(self.loads[gate.output_net])
         slews = {name: self.slew_ps[net] for name, net in zip(arcs.inputs, gate.input_nets, strict=True)}
         net_zj = self.net_zj(gate.output_net)
@@ -306,7 +313,7 @@ class Annotation:
             hidden = _mean([energy_fj(k, cause, rising_input, rising_input) for k in arcs.idle_energies[event]])
             idles.append(round(hidden * ZJ_PER_FJ))
         self._output_slews(gate, slews, load)
-        return delays, outputs, idles
+        return EventFigures(delays, outputs, idles)
 
     def _output_slews(self, gate: Gate, slews: Mapping[str, NDArray[np.float64]], load: float) -> None:
         """Set the static slews of a gate's output: the mean over its arcs, per output edge."""

@@ -83,7 +83,7 @@ class ZeroDelaySimulator:
         """Lower the netlist to a tape and settle it."""
         self.lowered = lowered
         self.drive = drive
-        self.tape, self.slots = write_tape(lowered.arrays, lowered.nets)
+        self.tape = write_tape(lowered.arrays, lowered.nets)
         self.start = settled_levels(lowered)
         self.toggle_zj = mean_toggle_energies(lowered)
 
@@ -97,13 +97,13 @@ class ZeroDelaySimulator:
         stimulus = np.zeros((steps, inputs), np.uint64)
         for lane, bits in enumerate(columns):
             stimulus |= bits.astype(np.uint64) << np.uint64(lane)
-        word = np.zeros(self.slots, np.uint64)
+        word = np.zeros(self.tape.slots, np.uint64)
         word[: self.lowered.nets] = np.where(self.start == 1, np.uint64(2**64 - 1), np.uint64(0))
         toggles = np.zeros(self.lowered.nets, np.int64)
         high = np.zeros(self.lowered.nets, np.int64)
         both_high = np.zeros(arrays.ff_output.size, np.int64)
         simulate_zero_delay(
-            self.tape,
+            self.tape.operations,
             arrays.ff_data,
             arrays.ff_output,
             arrays.ff_invert,

@@ -77,13 +77,19 @@ class TapeWriter:
         return self._emit(MUX, self._function(high, rest), self._function(low, rest), last)
 
 
-def write_tape(arrays: GateArrays, nets: int) -> tuple[NDArray[np.int32], int]:
-    """Return the tape of a netlist, `int32[operations, 5]`, and the number of word slots that it needs."""
+class Tape(NamedTuple):
+    """The tape of a netlist, `int32[operations, 5]` (rows as in Operation), and how many word slots it needs."""
+
+    operations: NDArray[np.int32]
+    slots: int
+
+
+def write_tape(arrays: GateArrays, nets: int) -> Tape:
+    """Return the tape of a netlist."""
     writer = TapeWriter(nets)
     for gate, output in enumerate(arrays.gate_output):
         pins = arrays.pin_net[arrays.pin_start[gate] : arrays.pin_start[gate + 1]]
         start = arrays.table_start[gate]
         table = tuple(int(level) for level in arrays.tables[start : start + (1 << pins.size)])
         writer.gate(table, tuple(int(net) for net in pins), int(output))
-    tape = np.array(writer.rows, np.int32).reshape(-1, 5)
-    return tape, writer.slots
+    return Tape(np.array(writer.rows, np.int32).reshape(-1, 5), writer.slots)

@@ -41,6 +41,15 @@ class MacBehaviour:
             if not 0 <= value <= MAX_DELAY:
                 raise InputError(f"MAC behaviour: {name} is {value}, must be 0 to {MAX_DELAY} clock edges")
 
+    def input_bits(self, role: Role) -> int:
+        """Return the width of an input port."""
+        widths = {
+            Role.WEIGHT: self.weight_bits,
+            Role.ACTIVATION: self.activation_bits,
+            Role.PSUM_IN: self.psum_bits,
+        }
+        return widths.get(role, 1)
+
     @property
     def depth(self) -> int:
         """Clock edges after which no input sampled before a reset is left in the unit."""

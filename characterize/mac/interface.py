@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 
-class Role(Enum):
+class Role(str, Enum):
     """What a port of a MAC is for; the values are the names in `--port ROLE=NAME` and the default port names."""
 
     CLOCK = "clk"

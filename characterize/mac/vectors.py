@@ -10,12 +10,12 @@ import numpy as np
 
 from characterize.mac.integer_model import MacBehaviour, MacInputs
 from characterize.mac.operands import Integers, integer_range
+from characterize.spec import MIN_VECTORS
 from hwsim.errors import InputError
 
 COLUMNS = ("weight", "activation", "psum_in", "weight_load", "reset")
 """The streams that reach a unit's inputs."""
 
-MIN_VECTORS = 64
 EXHAUSTIVE_VECTORS = 200_000
 """From this number on, every pair of operand values is among the vectors (where there are at most 2**16 pairs)."""
 

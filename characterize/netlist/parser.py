@@ -233,6 +233,11 @@ class _Reader:
         return ModuleRecord(name, ports, resolved, tuple(self._names[net] for net in kept), self._source)
 
 
+def verilog_name(name: str) -> str:
+    """Return an identifier as Verilog writes it, marked as escaped where it is no plain one."""
+    return name if name.replace("$", "_").isidentifier() else f"\\{name} "
+
+
 def _plain(name: str) -> str:
     """Return an identifier without the mark of an escaped one."""
     return name[1:] if name.startswith("\\") else name

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterize.netlist.netlist import Netlist
-from characterize.technology.cell_library import TimingArc
 
 FALL, RISE = 0, 1
 
@@ -104,8 +103,9 @@ class _Pass:
             if net is None:
                 continue
             for edge in (FALL, RISE):
-                delay, self.slew[net, edge] = _arc(arc, edge, self._input_slew_ps, float(self.load[net]))
-                self.arrival[net, edge] = max(self.arrival[net, edge], delay)
+                timing = arc.at(edge, self._input_slew_ps, float(self.load[net]))
+                self.slew[net, edge] = max(timing.slew_ps, 0.0)
+                self.arrival[net, edge] = max(self.arrival[net, edge], timing.delay_ps)
                 self._cause[Edge(net, edge)] = Cause(index, None)
 
     def gate(self, index: int) -> None:
@@ -120,12 +120,13 @@ class _Pass:
                 for source_edge in arc.sense.input_edges(edge):
                     if not np.isfinite(self.arrival[source, source_edge]):
                         continue
-                    delay, out = _arc(arc, edge, float(self.slew[source, source_edge]), float(self.load[net]))
+                    timing = arc.at(edge, float(self.slew[source, source_edge]), float(self.load[net]))
+                    out = max(timing.slew_ps, 0.0)
                     # the first slew replaces the default, worse ones replace better ones
                     self.slew[net, edge] = max(self.slew[net, edge], out) if Edge(net, edge) in reached else out
                     reached.add(Edge(net, edge))
-                    if self.arrival[source, source_edge] + delay > self.arrival[net, edge]:
-                        self.arrival[net, edge] = self.arrival[source, source_edge] + delay
+                    if self.arrival[source, source_edge] + timing.delay_ps > self.arrival[net, edge]:
+                        self.arrival[net, edge] = self.arrival[source, source_edge] + timing.delay_ps
                         self._cause[Edge(net, edge)] = Cause(index, Edge(source, source_edge))
 
     def path(self, end: Edge) -> tuple[str, ...]:
@@ -136,7 +137,3 @@ class _Pass:
             index, point = self._cause[point]
             path.append(self._netlist.cells[index].name)
         return tuple(reversed(path))
-
-
-def _arc(arc: TimingArc, edge: int, slew_ps: float, load_ff: float) -> tuple[float, float]:
-    return arc.delay(edge).at(slew_ps, load_ff), max(arc.output_slew(edge).at(slew_ps, load_ff), 0.0)

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TABLE_FILE = "mac_energy.json"
-DEFAULT_FOLDER = Path("characterize-comparison")
-"""Where `characterize compare` writes if it is not told."""
 
 
 class RunSummary(BaseModel):

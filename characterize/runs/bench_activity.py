@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from characterize.bench.harness import Design as BenchDesign
 from characterize.bench.launch import build_bench, run_bench
 from characterize.bench.simulators import MissingTools, Simulator, find_simulator
 from characterize.bench.verification import gates_under_test
@@ -48,7 +47,7 @@ class BenchSimulator:
         self._bench = build_bench(
             toolchain,
             behaviour_of(mac.interface),
-            (BenchDesign(design.label, design.module, design.ports, design.ties, design.inverted),),
+            (design,),
             {"gates.v": timed_verilog(mac.lowered, design.module, mac.interface.ports[Role.CLOCK], delays)},
             waves=True,
         )

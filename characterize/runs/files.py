@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from datetime import datetime, timezone
 from pathlib import Path
@@ -48,16 +46,17 @@ def table_json(table: MacEnergyTable) -> dict[str, Any]:
 
 def table_csv(table: MacEnergyTable) -> str:
     """Return one line a precision pair and accounting."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["accounting", "weight_bits", "activation_bits", "energy_fj", "ci95_rel", "r_q"])
+    import pandas as pd
+
     accountings: dict[str, Any] = (table.model_extra or {})["accountings"]
-    for accounting, figures in accountings.items():
-        for w, row in figures["energy_fj"].items():
-            for a, energy_fj in row.items():
-                ci, r_q = figures["ci95_rel"][w][a], figures["r_q"][w][a]
-                writer.writerow([accounting, w, a, f"{energy_fj:.4f}", f"{ci:.5f}", f"{r_q:.5f}"])
-    return stream.getvalue()
+    rows = [
+        (accounting, w, a, f"{energy_fj:.4f}", f"{figures['ci95_rel'][w][a]:.5f}", f"{figures['r_q'][w][a]:.5f}")
+        for accounting, figures in accountings.items()
+        for w, row in figures["energy_fj"].items()
+        for a, energy_fj in row.items()
+    ]
+    columns = ["accounting", "weight_bits", "activation_bits", "energy_fj", "ci95_rel", "r_q"]
+    return pd.DataFrame(rows, columns=columns).to_csv(index=False)
 
 
 def weight_csv(table: MacEnergyTable) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -30,16 +29,14 @@ from hwsim.files.writing import write_text
 TOLERANCE = 0.01
 """Relative difference of all toggles that still counts as agreement."""
 
-TOGGLE_CYCLES = 2_000
-"""Cycles over which `characterize verify` compares toggles."""
 
-
-@dataclass(frozen=True)
-class NotCompared:
+class NotCompared(BaseModel):
     """Why toggles were not compared."""
 
-    reason: str
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     status: Literal["not compared"] = "not compared"
+    reason: str
 
     @property
     def agrees(self) -> bool:
@@ -112,7 +109,7 @@ def check_toggles(
     """Compare toggles of a recorded run's netlist on DNN-like streams, or return what to install to do so."""
     icarus = find_simulator(Simulator.ICARUS)
     if not isinstance(icarus, Toolchain):
-        return NotCompared(icarus.sentence())
+        return NotCompared(reason=icarus.sentence())
     spec, interface = run.record.spec, run.record.interface
     lowered, drive = lower_mac(run.netlist, interface, spec.period_ps, spec.wire_load_ff)
     generator = stream_generator(OperandSpec(), seed, interface.activation_signed, interface.widths)

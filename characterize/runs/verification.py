@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import html
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from characterize.bench.verification import (
-    LONG_VECTORS,
     QUICK_TO_RUN,
     FunctionCheck,
     Verdict,
     refuse_failure,
     verify_mac,
 )
-from characterize.runs.icarus_check import TOGGLE_CYCLES, TOLERANCE, NotCompared, ToggleComparison, check_toggles
+from characterize.runs.icarus_check import TOLERANCE, NotCompared, ToggleComparison, check_toggles
 from characterize.runs.recorded_run import read_run
+from characterize.spec import VerifySpec
 from hwsim.errors import RunError
 from hwsim.files.document import Document
 from hwsim.files.writing import check_new_folder, check_writable
@@ -72,25 +72,20 @@ def refuse_difference(report: VerificationReport) -> VerificationReport:
 
 
 def verify(
-    folder: str | Path,
-    *,
-    liberty: tuple[str | Path, ...] = (),
-    vectors: int = LONG_VECTORS,
-    cycles: int = TOGGLE_CYCLES,
-    seed: int = 1,
-    vcd: str | Path | None = None,
+    folder: str | Path, spec: VerifySpec | None = None, *, vcd: str | Path | None = None, **settings: Any
 ) -> VerificationReport:
     """Prove the run in a folder: RTL and netlist against exact integers on a cocotb bench, toggles against Icarus.
 
-    `liberty`: the files of a full library where the run used one. `cycles`: how long toggles are compared; `vcd`
-    receives Icarus's waveforms of them. A difference is part of the report, and so is a simulator that is missing.
+    `settings` are fields of VerifySpec, `vectors=1000` for example; they come before those of `spec`. `vcd` receives
+    Icarus's waveforms. A difference is part of the report, and so is a simulator that is missing.
     Raises InputError for a folder that `characterize run` did not write or that changed since.
     """
+    chosen = VerifySpec(**settings) if spec is None else spec.replaced(**settings)
     if vcd is not None:
         check_writable(Path(vcd))
-    run = read_run(Path(folder), tuple(Path(file) for file in liberty))
-    function = verify_mac(run.unit, vectors=vectors, seed=seed, preferred=QUICK_TO_RUN)
-    toggles: ToggleComparison | NotCompared = NotCompared("the netlist does not compute what it must")
+    run = read_run(Path(folder), chosen.liberty)
+    function = verify_mac(run.unit, vectors=chosen.vectors, seed=chosen.seed, preferred=QUICK_TO_RUN)
+    toggles: ToggleComparison | NotCompared = NotCompared(reason="the netlist does not compute what it must")
     if function.status is not Verdict.FAILED:
-        toggles = check_toggles(run, cycles, seed, None if vcd is None else Path(vcd))
+        toggles = check_toggles(run, chosen.cycles, chosen.seed, None if vcd is None else Path(vcd))
     return VerificationReport(function=function, toggles=toggles)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +84,13 @@ def _bracket(axis: NDArray[np.float64], value: float) -> tuple[int, float]:
     return index, float((value - axis[index]) / (axis[index + 1] - axis[index]))
 
 
+class EdgeTiming(NamedTuple):
+    """Delay of an output edge and its slew, ps."""
+
+    delay_ps: float
+    slew_ps: float
+
+
 @dataclass(frozen=True)
 class Pin:
     """A signal pin; `function` (outputs of combinational cells) is over the cell's inputs in order."""
@@ -111,6 +119,10 @@ class TimingArc:
     rise_slew: Table
     fall_slew: Table
     when: BooleanFunction | None = None
+
+    def at(self, rising: bool | int, slew_ps: float, load_ff: float) -> EdgeTiming:
+        """Return delay and slew of an output edge at an input slew and load."""
+        return EdgeTiming(self.delay(rising).at(slew_ps, load_ff), self.output_slew(rising).at(slew_ps, load_ff))
 
     def delay(self, rising: bool | int) -> Table:
         """Return the delays of an output edge."""

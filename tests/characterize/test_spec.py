@@ -36,6 +36,7 @@ def test_ports_and_parameters_come_as_text_mapping_or_record() -> None:
     expected = (PortName("weight", "b"), PortName("clk", "ck"))
     for ports in (("weight=b", "clk=ck"), {"weight": "b", "clk": "ck"}, expected):
         assert RunSpec(**OWN, ports=ports).ports == expected
+    assert RunSpec(**OWN, ports="weight=b").ports == expected[:1]
     assert RunSpec(**OWN, parameters={"WIDTH": 8}) == RunSpec(**OWN, parameters=["WIDTH=8"])
 
 
@@ -43,6 +44,11 @@ def test_streams_may_be_given_as_their_own_spec() -> None:
     stream = OperandSpec(hold_cycles=4, chain_depth=2)
     assert RunSpec(stream=stream).stream == stream
     assert RunSpec(stream=stream) == RunSpec(hold_cycles=4, chain_depth=2)
+
+
+def test_bits_come_as_text_numbers_or_both() -> None:
+    assert RunSpec(bits="2-4,8").bits == RunSpec(bits=[2, "3-4", 8]).bits == (2, 3, 4, 8)
+    assert RunSpec(bits=8).bits == (8,)
 
 
 def test_pairs_hold_the_reference() -> None:
@@ -66,6 +72,8 @@ def test_a_spec_is_frozen() -> None:
         ({"jobs": 0}, "--jobs 0: must be 1 to 256"),
         ({"bits": "8-4"}, "--bits '8-4': precisions are 2 to 8, lowest first"),
         ({"bits": ()}, "--bits '': write precisions as 2-8 or 4,8"),
+        ({"bits": 7.5}, "--bits '7.5': write precisions as 2-8 or 4,8"),
+        ({"ports": 3, **OWN}, "--port is 3"),
         ({"ports": {"weight": "b"}}, "--port describes your own MAC; give it with --rtl and --top"),
         ({"parameters": ["W=1"]}, "--parameter describes your own MAC"),
         ({"parameters": ["W=x"], **OWN}, "--parameter 'W=x': write NAME=INTEGER"),

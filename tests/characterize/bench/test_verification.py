@@ -165,7 +165,7 @@ def test_verify_refuses_a_folder_that_is_no_run(tmp_path: Path, content: str | N
 def test_jobs_and_results_come_back_from_their_files(tmp_path: Path) -> None:
     from characterize.bench.job import BenchJob, BenchResult, Counterexample
 
-    job = BenchJob(MacBehaviour(8, 4, 20), "v", "r", ("rtl",), ("weight",))
+    job = BenchJob(MacBehaviour(8, 4, 20), "v", "r", ("rtl",), (Role.WEIGHT,))
     job.write(tmp_path / "job.json")
     assert read_job(tmp_path / "job.json") == job
     found = Counterexample("rtl", 3, "corners", "1", "x", ({"weight": 1},))
