@@ -29,9 +29,7 @@ class Document(BaseModel):
     SCHEMA: ClassVar[int] = 1
     OLDEST: ClassVar[int] = 1
 
-    schema_number: int = Field(
-        default=0, alias="schema", description="The schema of this file.", validate_default=False
-    )
+    schema_number: int = Field(default=0, alias="schema", description="schema of this file", validate_default=False)
 
     def model_post_init(self, context: Any) -> None:
         """Give a document made in memory the newest schema number."""
