@@ -15,7 +15,7 @@ from pathlib import Path
 
 from characterize.bench.harness import DesignUnderTest, driven_roles, harness_verilog
 from characterize.bench.job import JOB_VARIABLE, BenchJob, BenchResult, read_result
-from characterize.bench.simulators import Simulator, Toolchain
+from characterize.bench.simulators import HdlSimulator, Toolchain
 from characterize.mac.integer_model import MacBehaviour
 from characterize.mac.vectors import Vectors
 from hwsim.errors import RunError
@@ -55,7 +55,7 @@ def build_bench(
     Raises RunError with the simulator's first complaint where it does not compile.
     """
     texts = {"characterize_bench.v": harness_verilog(behaviour, designs), **sources}
-    options = VERILATOR_OPTIONS if toolchain.simulator is Simulator.VERILATOR else ()
+    options = VERILATOR_OPTIONS if toolchain.simulator is HdlSimulator.VERILATOR else ()
     key = hashlib.sha256(json.dumps([toolchain.version, options, waves, texts]).encode()).hexdigest()[:32]
     cache = _cache_folder()
     folder = cache / key
@@ -87,7 +87,7 @@ def run_bench(
     job.write(folder / "job.json")
     order = {"action": "test", "test_folder": str(folder), "waves": bench.waves}
     environment = {JOB_VARIABLE: str(folder / "job.json")}
-    if bench.waves and bench.toolchain.simulator is Simulator.ICARUS:
+    if bench.waves and bench.toolchain.simulator is HdlSimulator.ICARUS:
         # the runner asks for FST; the last option wins
         environment["SIM_CMD_SUFFIX"] = f"-vcd +dumpfile_path={folder / 'dump.vcd'}"
     _carry_out(bench.toolchain, bench.folder, order, folder / "order.json", environment)

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 
-class Simulator(Enum):
+class HdlSimulator(Enum):
     """An HDL simulator that cocotb drives."""
 
     VERILATOR = "verilator"
@@ -25,7 +25,7 @@ class Simulator(Enum):
 class Toolchain:
     """A simulator that can be used here: its version line and the environment its commands need."""
 
-    simulator: Simulator
+    simulator: HdlSimulator
     version: str
     environment: Mapping[str, str]
 
@@ -41,7 +41,7 @@ class Toolchain:
 class MissingTools:
     """A simulator that cannot be used here, and the packages that would change that."""
 
-    simulator: Simulator
+    simulator: HdlSimulator
     packages: tuple[str, ...]
 
     def sentence(self) -> str:
@@ -50,12 +50,12 @@ class MissingTools:
 
 
 @lru_cache(maxsize=4)
-def find_simulator(simulator: Simulator) -> Toolchain | MissingTools:
+def find_simulator(simulator: HdlSimulator) -> Toolchain | MissingTools:
     """Look for a simulator and for all that it and cocotb need beside it."""
     missing = [] if find_spec("cocotb") else ["cocotb (pip)"]
     missing += [] if _libpython() else ["a Python with a shared library (on Debian libpython3-dev)"]
     environment: dict[str, str] = {}
-    if simulator is Simulator.ICARUS:
+    if simulator is HdlSimulator.ICARUS:
         command = shutil.which("iverilog")
         missing += [] if command and shutil.which("vvp") else ["iverilog (Icarus Verilog)"]
         arguments = ["-V"]

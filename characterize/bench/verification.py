@@ -14,7 +14,7 @@ import numpy as np
 from characterize.bench.harness import DesignUnderTest
 from characterize.bench.job import BenchResult
 from characterize.bench.launch import build_bench, run_bench
-from characterize.bench.simulators import MissingTools, Simulator, Toolchain, find_simulator
+from characterize.bench.simulators import HdlSimulator, MissingTools, Toolchain, find_simulator
 from characterize.mac.integer_model import behaviour_of
 from characterize.mac.interface import MacInterface, Role
 from characterize.mac.vectors import verification_vectors
@@ -27,10 +27,10 @@ from hwsim.errors import RunError
 SHORT_VECTORS = 6_000
 """What every `characterize run` spends on proof."""
 
-QUICK_TO_BUILD = (Simulator.ICARUS, Simulator.VERILATOR)
+QUICK_TO_BUILD = (HdlSimulator.ICARUS, HdlSimulator.VERILATOR)
 """Icarus compiles in a blink: the order for short verifications."""
 
-QUICK_TO_RUN = (Simulator.VERILATOR, Simulator.ICARUS)
+QUICK_TO_RUN = (HdlSimulator.VERILATOR, HdlSimulator.ICARUS)
 """Verilator runs twice as fast once it is compiled: the order for long ones."""
 
 GATES_SUFFIX = "_gates"
@@ -85,7 +85,7 @@ class FunctionCheck:
 
 
 def verify_mac(
-    unit: MacUnit, *, vectors: int = SHORT_VECTORS, seed: int = 0, preferred: Sequence[Simulator] = QUICK_TO_BUILD
+    unit: MacUnit, *, vectors: int = SHORT_VECTORS, seed: int = 0, preferred: Sequence[HdlSimulator] = QUICK_TO_BUILD
 ) -> FunctionCheck:
     """Drive RTL and netlist with the same vectors and compare both with the exact integer model.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterize.bench.launch import build_bench, run_bench
-from characterize.bench.simulators import MissingTools, Simulator, find_simulator
+from characterize.bench.simulators import HdlSimulator, MissingTools, find_simulator
 from characterize.bench.verification import gates_under_test
 from characterize.gates.activity import Activity
 from characterize.gates.lowering import GROUPS
@@ -34,12 +34,12 @@ class BenchSimulator:
 
     streams_per_batch = 1
 
-    def __init__(self, mac: MappedMac, simulator: Simulator) -> None:
+    def __init__(self, mac: MappedMac, simulator: HdlSimulator) -> None:
         """Build the bench; raises RunError naming what to install where the simulator cannot run."""
         toolchain = find_simulator(simulator)
         if isinstance(toolchain, MissingTools):
             raise RunError(f"--simulator {simulator.value}: {toolchain.sentence()}, or use --simulator compiled")
-        timed = simulator is Simulator.ICARUS
+        timed = simulator is HdlSimulator.ICARUS
         delays = Delays.EXACT if timed else Delays.NONE
         self.source = f"{toolchain.version}, {'timed' if timed else 'zero-delay'}"
         self._mac = mac

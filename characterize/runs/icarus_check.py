@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from characterize.bench.simulators import Simulator, Toolchain, find_simulator
+from characterize.bench.simulators import HdlSimulator, Toolchain, find_simulator
 from characterize.gates.activity import Activity
 from characterize.gates.lowering import LoweredNetlist
 from characterize.gates.simulation import WARM_UP, TimedSimulator
@@ -107,7 +107,7 @@ def check_toggles(
     run: RecordedRun, cycles: int, seed: int, vcd_file: Path | None = None
 ) -> ToggleComparison | NotCompared:
     """Compare toggles of a recorded run's netlist on DNN-like streams, or return what to install to do so."""
-    icarus = find_simulator(Simulator.ICARUS)
+    icarus = find_simulator(HdlSimulator.ICARUS)
     if not isinstance(icarus, Toolchain):
         return NotCompared(reason=icarus.sentence())
     spec, interface = run.record.spec, run.record.interface
@@ -129,7 +129,7 @@ def replay(
     Counting starts behind the warm-up, as in the compiled simulation. `vcd_file` receives the dump. Raises RunError
     where Icarus is missing or fails.
     """
-    icarus = find_simulator(Simulator.ICARUS)
+    icarus = find_simulator(HdlSimulator.ICARUS)
     if not isinstance(icarus, Toolchain):
         raise RunError(icarus.sentence())
     period_fs = lowered.period_fs

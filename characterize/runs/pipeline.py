@@ -108,10 +108,10 @@ def stream_simulator(spec: RunSpec, mac: MappedMac) -> StreamSimulator:
     """Return the source of activity that a run asks for."""
     if spec.simulator is Simulator.COMPILED:
         return mac.simulator(spec.activity)
-    from characterize.bench.simulators import Simulator as BenchTool
+    from characterize.bench.simulators import HdlSimulator
     from characterize.runs.bench_activity import BenchSimulator
 
-    return BenchSimulator(mac, BenchTool(spec.simulator.value))
+    return BenchSimulator(mac, HdlSimulator(spec.simulator.value))
 
 
 def resolve_design(spec: RunSpec) -> tuple[Design, MacInterface | dict[str, str]]:

