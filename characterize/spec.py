@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import (
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
 
 from hwsim.errors import InputError
+from hwsim.files.spec import Shown, Spec, setting
 
 MIN_BITS, MAX_BITS = 2, 8
+
+MIN_VECTORS = 64
+"""Fewer prove nothing."""
 
 
 class Dataflow(str, Enum):
@@ -50,77 +66,241 @@ class ActivityKind(str, Enum):
     ZERO_DELAY = "zero-delay"
 
 
-@dataclass(frozen=True)
-class OperandSpec:
+class Distribution(str, Enum):
+    """A built-in distribution of operands, as `operands` names it."""
+
+    DNN = "dnn"
+    UNIFORM = "uniform"
+
+
+class PortName(NamedTuple):
+    """A port of the user's MAC and the role that it plays (a value of Role)."""
+
+    role: str
+    port: str
+
+
+class Parameter(NamedTuple):
+    """A parameter of the top module and its value."""
+
+    name: str
+    value: int
+
+
+class Precisions(NamedTuple):
+    """Bits of a weight and of an activation."""
+
+    weight_bits: int
+    activation_bits: int
+
+
+class _Settings(Spec):
+    """A spec whose errors name option, value and range."""
+
+    @classmethod
+    def _sentence(cls, error: ValidationError) -> str:
+        problem = error.errors()[0]
+        cause = problem.get("ctx", {}).get("error")
+        if isinstance(cause, InputError):
+            return str(cause)
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        if problem["type"] in _OUT_OF_RANGE and name in cls.model_fields:
+            return f"{cls.option(name)} {problem['input']}: {_allowed(cls.model_fields[name])}"
+        return super()._sentence(error)
+
+
+_OUT_OF_RANGE = ("greater_than_equal", "less_than_equal", "less_than")
+
+
+def _allowed(field: FieldInfo) -> str:
+    """Return in words what the bounds of a field allow; its title names the quantity."""
+    bounds = {kind: getattr(one, kind) for one in field.metadata for kind in ("ge", "le", "lt") if hasattr(one, kind)}
+    quantity = f"{field.title} " if field.title else ""
+    if "le" in bounds:
+        return f"{quantity}must be {bounds['ge']} to {bounds['le']}"
+    if "lt" in bounds:
+        return f"{quantity}must be at least {bounds['ge']} and below {bounds['lt']}"
+    return f"{quantity}must not be negative"
+
+
+_OPERANDS = "Operands"
+_DESIGN = "Design"
+_MEASUREMENT = "Measurement"
+
+
+class OperandSpec(_Settings):
     """Statistics of the operand streams.
 
-    `operands` is "dnn", "uniform" or the path of an .npz with integer arrays `weights` and `activations`.
-    `zero_activation_share` is the share of exact zeros that ReLU adds to half-Laplace activations. Weight-stationary:
-    a weight stays `hold_cycles` cycles and the PE sits at positions 0..chain_depth-1 of a chain whose upstream PEs
-    feed `psum_in`. Row-stationary: the PE cycles through a row of `chain_depth` weights for `hold_cycles` outputs and
-    adds up its own psum.
+    Weight-stationary: a weight stays `hold_cycles` cycles and the PE sits at positions 0..chain_depth-1 of a chain
+    whose upstream PEs feed `psum_in`. Row-stationary: the PE cycles through a row of `chain_depth` weights for
+    `hold_cycles` outputs and adds up its own psum.
     """
 
-    operands: str = "dnn"
-    dataflow: Dataflow = Dataflow.WEIGHT_STATIONARY
-    alignment: Alignment = Alignment.LSB
-    zero_activation_share: float = 0.45
-    hold_cycles: int = 32
-    chain_depth: int = 12
+    operands: str = setting(
+        Distribution.DNN.value,
+        "Operands: dnn, uniform, or an .npz with integer arrays `weights` and `activations` of a quantized network.",
+        Shown(_OPERANDS, metavar="dnn|uniform|FILE.npz"),
+    )
+    dataflow: Dataflow = setting(Dataflow.WEIGHT_STATIONARY, "Operand that stays in the PE.", Shown(_OPERANDS))
+    alignment: Alignment = setting(
+        Alignment.LSB,
+        "Place of a narrow integer on a wide port: sign-extended (lsb) or shifted to the top (msb).",
+        Shown(_OPERANDS),
+    )
+    zero_activation_share: float = setting(
+        0.45,
+        "Share of exact zeros that ReLU adds to dnn activations.",
+        Shown(_OPERANDS, option="--zero-activations"),
+        ge=0,
+        lt=1,
+    )
+    hold_cycles: int = setting(
+        32, "Cycles (outputs of a row) that weights stay.", Shown(_OPERANDS, option="--hold"), ge=1, le=4096
+    )
+    chain_depth: int = setting(12, "PEs that add to one psum, or weights of a row.", Shown(_OPERANDS), ge=1, le=4096)
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.zero_activation_share < 1:
-            raise InputError(f"--zero-activations {self.zero_activation_share}: must be at least 0 and below 1")
-        for option, value in (("--hold", self.hold_cycles), ("--chain-depth", self.chain_depth)):
-            if not 1 <= value <= 4096:
-                raise InputError(f"{option} {value}: must be 1 to 4096")
 
-
-@dataclass(frozen=True)
-class RunSpec:
+class RunSpec(OperandSpec):
     """One `characterize run`: the design, the technology, the operands, the accuracy asked for."""
 
-    rtl: tuple[Path, ...] = ()
-    top: str | None = None
-    liberty: tuple[Path, ...] = ()
-    multiplier: str | None = None
-    ports: tuple[tuple[str, str], ...] = ()
-    parameters: tuple[tuple[str, int], ...] = ()
-    weight_bits: tuple[int, ...] = tuple(range(MIN_BITS, MAX_BITS + 1))
-    activation_bits: tuple[int, ...] = tuple(range(MIN_BITS, MAX_BITS + 1))
-    stream: OperandSpec = field(default_factory=OperandSpec)
-    accounting: Accounting = Accounting.TOTAL
-    simulator: Simulator = Simulator.COMPILED
-    activity: ActivityKind = ActivityKind.TIMED
-    ci: float = 0.02
-    period_ps: float = 1000.0
-    wire_load_ff: float = 0.0
-    verify: bool = True
-    seed: int = 0
-    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    rtl: tuple[Path, ...] = setting((), "Verilog file of your own MAC (repeatable).", Shown(_DESIGN))
+    top: str | None = setting(None, "Module to characterize, with --rtl.", Shown(_DESIGN))
+    liberty: tuple[Path, ...] = setting(
+        (), "File of a full cell library: .lib or .lib.gz (repeatable).", Shown(_DESIGN)
+    )
+    multiplier: str | None = setting(
+        None, "Multiplier architecture of the built-in MAC (see `characterize multipliers`).", Shown(_DESIGN)
+    )
+    ports: tuple[PortName, ...] = setting(
+        (), "Port that plays a role, with --rtl (repeatable).", Shown(_DESIGN, option="--port", metavar="ROLE=NAME")
+    )
+    parameters: tuple[Parameter, ...] = setting(
+        (), "Parameter of --top (repeatable).", Shown(_DESIGN, option="--parameter", metavar="NAME=INTEGER")
+    )
+    bits: tuple[int, ...] = setting(
+        tuple(range(MIN_BITS, MAX_BITS + 1)),
+        "Precisions of both operands, as 2-8 or 4,8.",
+        Shown(_MEASUREMENT, default_text="2-8", split=True),
+    )
+    accounting: Accounting = setting(
+        Accounting.TOTAL,
+        "Energy that counts: total, all but clock and leakage, or combinational cells alone.",
+        Shown(_MEASUREMENT),
+    )
+    simulator: Simulator = setting(
+        Simulator.COMPILED,
+        "Source of the switching activity; icarus and verilator run a cocotb bench.",
+        Shown(_MEASUREMENT),
+    )
+    activity: ActivityKind = setting(
+        ActivityKind.TIMED, "Kind of activity: with glitches (timed), or settled levels alone.", Shown(_MEASUREMENT)
+    )
+    ci: float = setting(
+        0.02,
+        "Relative half-width of the 95 % intervals to reach.",
+        Shown(_MEASUREMENT),
+        title="the relative half-width",
+        ge=0.001,
+        le=0.5,
+    )
+    period_ps: float = setting(1500.0, "Clock period, ps.", Shown(_DESIGN), ge=50, le=1_000_000)
+    wire_load_ff: float = setting(
+        0.0,
+        "Wire capacitance for each pin on a net, fF.",
+        Shown(_DESIGN),
+        title="the capacitance for each pin, fF,",
+        ge=0,
+        le=100,
+    )
+    verify: bool = setting(True, "Proof of RTL and netlist on a cocotb bench first.", Shown(_MEASUREMENT))
+    seed: int = setting(0, "Seed of every random number.", Shown(_MEASUREMENT), ge=0)
+    jobs: int | None = setting(
+        None, "Threads.", Shown(_MEASUREMENT, default_text="all cores", recorded=False), ge=1, le=256, exclude=True
+    )
 
-    def __post_init__(self) -> None:
-        if not 0.001 <= self.ci <= 0.5:
-            raise InputError(f"--ci {self.ci}: the relative half-width must be 0.001 to 0.5")
-        if not 50 <= self.period_ps <= 1e6:
-            raise InputError(f"--period-ps {self.period_ps}: must be 50 to 1000000")
-        if not 0 <= self.wire_load_ff <= 100:
-            raise InputError(f"--wire-load-ff {self.wire_load_ff}: must be 0 to 100 fF for each pin")
+    @field_validator("bits", mode="before")
+    @classmethod
+    def _read_bits(cls, value: Any) -> Any:
+        parts = value if isinstance(value, list | tuple) else [value]
+        return parse_bits(",".join(str(part) for part in parts))
+
+    @field_validator("ports", "parameters", mode="before")
+    @classmethod
+    def _read_pairs(cls, value: Any, info: ValidationInfo) -> Any:
+        entries = value.items() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else [value]
+        read = _port_name if info.field_name == "ports" else _parameter
+        return tuple(read(entry) if isinstance(entry, str) else entry for entry in entries)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, values: Any) -> Any:
+        """Accept what `as_json` returns, and a finished OperandSpec as `stream`."""
+        if not isinstance(values, Mapping):
+            return values
+        flat = {name: value for name, value in values.items() if name not in _RECORDED_NAMES}
+        flat |= dict(values.get("stream", {}))
+        bits = [values[name] for name in _RECORDED_NAMES[:2] if name in values]
+        if bits and bits.count(bits[0]) < len(bits):
+            raise InputError("weight_bits and activation_bits differ; both operands have the same precisions here")
+        return flat | ({"bits": bits[0]} if bits else {})
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> RunSpec:
         if not self.rtl and (self.ports or self.parameters):
             option = "--port" if self.ports else "--parameter"
             raise InputError(f"{option} describes your own MAC; give it with --rtl and --top")
-        if self.seed < 0:
-            raise InputError(f"--seed {self.seed}: must not be negative")
         if bool(self.rtl) != bool(self.top):
             raise InputError("--rtl and --top go together: name your Verilog files and the module to characterize")
         if self.rtl and self.multiplier:
             raise InputError("--multiplier chooses among the built-in MACs; leave it out with --rtl")
+        return self
+
+    @field_serializer("rtl", "liberty")
+    def _by_name(self, paths: tuple[Path, ...]) -> list[str]:
+        return [path.name for path in paths]
+
+    @model_serializer(mode="wrap")
+    def _recorded(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Group the settings as files of results have held them since their schema 1."""
+        flat = handler(self)
+        stream = {name: flat.pop(name) for name in OperandSpec.model_fields}
+        grouped: dict[str, Any] = {}
+        for name, value in flat.items():
+            if name == "bits":
+                grouped |= {"weight_bits": value, "activation_bits": value, "stream": stream}
+            else:
+                grouped[name] = value
+        return grouped
 
     @property
-    def pairs(self) -> tuple[tuple[int, int], ...]:
-        """Every (weight bits, activation bits) to characterize; 8/8 is always among them as the reference."""
-        asked = {(w, a) for w in self.weight_bits for a in self.activation_bits} | {(MAX_BITS, MAX_BITS)}
+    def stream(self) -> OperandSpec:
+        """The operand streams alone."""
+        return OperandSpec(**{name: getattr(self, name) for name in OperandSpec.model_fields})
+
+    @property
+    def threads(self) -> int:
+        """How many threads simulate."""
+        return self.jobs or os.cpu_count() or 1
+
+    @property
+    def pairs(self) -> tuple[Precisions, ...]:
+        """Every pair of precisions to characterize; 8/8 is always among them as the reference."""
+        asked = {Precisions(w, a) for w in self.bits for a in self.bits} | {Precisions(MAX_BITS, MAX_BITS)}
         return tuple(sorted(asked))
+
+
+class VerifySpec(_Settings):
+    """How long a `characterize verify` drives and replays."""
+
+    vectors: int = setting(
+        250_000, "Vectors to drive; from 200000 on, all pairs of operands.", ge=MIN_VECTORS, le=100_000_000
+    )
+    cycles: int = setting(2_000, "Cycles of the toggle comparison with Icarus.", ge=1, le=10_000_000)
+    seed: int = setting(1, "Seed of the vectors.", ge=0)
+    liberty: tuple[Path, ...] = setting((), "File of the run's full library, if it had one (repeatable).")
+
+
+_RECORDED_NAMES = ("weight_bits", "activation_bits", "stream")
 
 
 def parse_bits(text: str) -> tuple[int, ...]:
@@ -137,23 +317,15 @@ def parse_bits(text: str) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def parse_parameters(entries: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
-    """Read NAME=INTEGER entries; raises InputError naming --parameter."""
-    pairs = []
-    for entry in entries:
-        name, _, value = entry.partition("=")
-        if not re.fullmatch(r"[A-Za-z_]\w*", name) or not re.fullmatch(r"-?\d+", value):
-            raise InputError(f"--parameter '{entry}': write NAME=INTEGER, for example WIDTH=8")
-        pairs.append((name, int(value)))
-    return tuple(pairs)
+def _parameter(entry: str) -> Parameter:
+    name, _, value = entry.partition("=")
+    if not re.fullmatch(r"[A-Za-z_]\w*", name) or not re.fullmatch(r"-?\d+", value):
+        raise InputError(f"--parameter '{entry}': write NAME=INTEGER, for example WIDTH=8")
+    return Parameter(name, int(value))
 
 
-def parse_ports(entries: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Read ROLE=NAME entries; raises InputError naming --port."""
-    pairs = []
-    for entry in entries:
-        role, equals, name = entry.partition("=")
-        if not equals or not role or not name:
-            raise InputError(f"--port '{entry}': write ROLE=NAME, for example weight=b")
-        pairs.append((role, name))
-    return tuple(pairs)
+def _port_name(entry: str) -> PortName:
+    role, equals, name = entry.partition("=")
+    if not equals or not role or not name:
+        raise InputError(f"--port '{entry}': write ROLE=NAME, for example weight=b")
+    return PortName(role, name)

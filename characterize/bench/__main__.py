@@ -1,4 +1,4 @@
-"""`python -m characterize.cocotb_bench ORDER.json`: build or run a bench in a process and environment of its own.
+"""`python -m characterize.bench ORDER.json`: build or run a bench in a process and environment of its own.
 
 cocotb's runner takes its settings from the environment and prints as it goes; neither is for the calling process.
 """

@@ -10,6 +10,7 @@ from cocotb.triggers import FallingEdge, RisingEdge
 
 from characterize.bench.job import Counterexample
 from characterize.mac.integer_model import MacBehaviour, MacInputs, MacModel
+from characterize.mac.interface import Role
 from characterize.mac.vectors import Vectors
 
 HISTORY = 4
@@ -23,20 +24,13 @@ class Driver:
         self,
         dut: Any,
         vectors: Vectors,
-        driven: tuple[str, ...],
+        driven: tuple[Role, ...],
         behaviour: MacBehaviour,
         edge: type[FallingEdge | RisingEdge],
     ) -> None:
-        widths = {
-            "weight": behaviour.weight_bits,
-            "activation": behaviour.activation_bits,
-            "psum_in": behaviour.psum_bits,
-            "weight_load": 1,
-            "reset": 1,
-        }
-        columns = [(getattr(vectors, role).tolist(), (1 << widths[role]) - 1) for role in driven]
+        columns = [(getattr(vectors, role.value).tolist(), (1 << behaviour.input_bits(role)) - 1) for role in driven]
         self._edge = edge(dut.clk)
-        self._handles = [getattr(dut, role) for role in driven]
+        self._handles = [getattr(dut, role.value) for role in driven]
         self._rows = zip(*([value & mask for value in column] for column, mask in columns), strict=True)
         self._edges = vectors.edges()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from characterize.mac.integer_model import MacBehaviour
+from characterize.mac.interface import Role
 
 JOB_VARIABLE = "CHARACTERIZE_BENCH_JOB"
 """Environment variable through which the simulator process finds its job file."""
@@ -29,7 +30,7 @@ class BenchJob:
     vectors_file: str
     result_file: str
     designs: tuple[str, ...]
-    driven: tuple[str, ...]
+    driven: tuple[Role, ...]
     period_fs: int = 2_000_000
     compare: bool = True
 
@@ -43,7 +44,7 @@ def read_job(path: Path) -> BenchJob:
     fields: dict[str, Any] = json.loads(path.read_text())
     fields["behaviour"] = MacBehaviour(**fields["behaviour"])
     fields["designs"] = tuple(fields["designs"])
-    fields["driven"] = tuple(fields["driven"])
+    fields["driven"] = tuple(Role(role) for role in fields["driven"])
     return BenchJob(**fields)
 
 

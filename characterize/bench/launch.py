@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import characterize
-from characterize.bench.harness import Design, driven_roles, harness_verilog
+from characterize.bench.harness import DesignUnderTest, driven_roles, harness_verilog
 from characterize.bench.job import JOB_VARIABLE, BenchJob, BenchResult, read_result
-from characterize.bench.simulators import Simulator, Toolchain
+from characterize.bench.simulators import HdlSimulator, Toolchain
 from characterize.mac.integer_model import MacBehaviour
 from characterize.mac.vectors import Vectors
 from hwsim.errors import RunError
@@ -40,14 +39,14 @@ class Bench:
     folder: Path
     toolchain: Toolchain
     behaviour: MacBehaviour
-    designs: tuple[Design, ...]
+    designs: tuple[DesignUnderTest, ...]
     waves: bool
 
 
 def build_bench(
     toolchain: Toolchain,
     behaviour: MacBehaviour,
-    designs: tuple[Design, ...],
+    designs: tuple[DesignUnderTest, ...],
     sources: Mapping[str, str],
     waves: bool = False,
 ) -> Bench:
@@ -56,7 +55,7 @@ def build_bench(
     Raises RunError with the simulator's first complaint where it does not compile.
     """
     texts = {"characterize_bench.v": harness_verilog(behaviour, designs), **sources}
-    options = VERILATOR_OPTIONS if toolchain.simulator is Simulator.VERILATOR else ()
+    options = VERILATOR_OPTIONS if toolchain.simulator is HdlSimulator.VERILATOR else ()
     key = hashlib.sha256(json.dumps([toolchain.version, options, waves, texts]).encode()).hexdigest()[:32]
     cache = _cache_folder()
     folder = cache / key
@@ -88,7 +87,7 @@ def run_bench(
     job.write(folder / "job.json")
     order = {"action": "test", "test_folder": str(folder), "waves": bench.waves}
     environment = {JOB_VARIABLE: str(folder / "job.json")}
-    if bench.waves and bench.toolchain.simulator is Simulator.ICARUS:
+    if bench.waves and bench.toolchain.simulator is HdlSimulator.ICARUS:
         # the runner asks for FST; the last option wins
         environment["SIM_CMD_SUFFIX"] = f"-vcd +dumpfile_path={folder / 'dump.vcd'}"
     _carry_out(bench.toolchain, bench.folder, order, folder / "order.json", environment)
@@ -127,7 +126,7 @@ def _carry_out(
     """Run one order of the bench's own process (see __main__) and return its exit code."""
     order_file.write_text(json.dumps({"simulator": toolchain.simulator.value, "folder": str(folder), **order}))
     environment = {**toolchain.environ(), **extra}
-    package_root = str(Path(characterize.__file__).parents[1])
+    package_root = str(Path(__file__).parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_root, environment.get("PYTHONPATH")]))
     return subprocess.run(
         [sys.executable, "-m", "characterize.bench", str(order_file)],

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -13,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 
-class Simulator(Enum):
+class HdlSimulator(Enum):
     """An HDL simulator that cocotb drives."""
 
     VERILATOR = "verilator"
@@ -24,23 +25,23 @@ class Simulator(Enum):
 class Toolchain:
     """A simulator that can be used here: its version line and the environment its commands need."""
 
-    simulator: Simulator
+    simulator: HdlSimulator
     version: str
-    environment: tuple[tuple[str, str], ...]
+    environment: Mapping[str, str]
 
     def environ(self) -> dict[str, str]:
         """Return this process's environment with the simulator's own settings, and without any of another test run."""
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COCOTB_", "WAVES"))
         }
-        return {**kept, **dict(self.environment)}
+        return {**kept, **self.environment}
 
 
 @dataclass(frozen=True)
 class MissingTools:
     """A simulator that cannot be used here, and the packages that would change that."""
 
-    simulator: Simulator
+    simulator: HdlSimulator
     packages: tuple[str, ...]
 
     def sentence(self) -> str:
@@ -49,12 +50,12 @@ class MissingTools:
 
 
 @lru_cache(maxsize=4)
-def find_simulator(simulator: Simulator) -> Toolchain | MissingTools:
+def find_simulator(simulator: HdlSimulator) -> Toolchain | MissingTools:
     """Look for a simulator and for all that it and cocotb need beside it."""
     missing = [] if find_spec("cocotb") else ["cocotb (pip)"]
     missing += [] if _libpython() else ["a Python with a shared library (on Debian libpython3-dev)"]
     environment: dict[str, str] = {}
-    if simulator is Simulator.ICARUS:
+    if simulator is HdlSimulator.ICARUS:
         command = shutil.which("iverilog")
         missing += [] if command and shutil.which("vvp") else ["iverilog (Icarus Verilog)"]
         arguments = ["-V"]
@@ -72,7 +73,7 @@ def find_simulator(simulator: Simulator) -> Toolchain | MissingTools:
     version = (answer.stdout or answer.stderr).strip().splitlines()
     if not version:
         return MissingTools(simulator, (f"a working {simulator.value} ('{command}' does not run)",))
-    return Toolchain(simulator, version[0], tuple(environment.items()))
+    return Toolchain(simulator, version[0], environment)
 
 
 def _verilator_environment() -> dict[str, str]:

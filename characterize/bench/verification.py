@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from characterize.bench.harness import Design as BenchDesign
+from characterize.bench.harness import DesignUnderTest
 from characterize.bench.job import BenchResult
 from characterize.bench.launch import build_bench, run_bench
-from characterize.bench.simulators import MissingTools, Simulator, Toolchain, find_simulator
+from characterize.bench.simulators import HdlSimulator, MissingTools, Toolchain, find_simulator
 from characterize.mac.integer_model import behaviour_of
 from characterize.mac.interface import MacInterface, Role
 from characterize.mac.vectors import verification_vectors
@@ -28,13 +27,10 @@ from hwsim.errors import RunError
 SHORT_VECTORS = 6_000
 """What every `characterize run` spends on proof."""
 
-LONG_VECTORS = 250_000
-"""What `characterize verify` spends: every operand pair, then random and DNN-like streams."""
-
-QUICK_TO_BUILD = (Simulator.ICARUS, Simulator.VERILATOR)
+QUICK_TO_BUILD = (HdlSimulator.ICARUS, HdlSimulator.VERILATOR)
 """Icarus compiles in a blink: the order for short verifications."""
 
-QUICK_TO_RUN = (Simulator.VERILATOR, Simulator.ICARUS)
+QUICK_TO_RUN = (HdlSimulator.VERILATOR, HdlSimulator.ICARUS)
 """Verilator runs twice as fast once it is compiled: the order for long ones."""
 
 GATES_SUFFIX = "_gates"
@@ -48,8 +44,23 @@ class Verdict(Enum):
     SKIPPED = "not verified"
 
 
+@dataclass(frozen=True, eq=False)
+class MacUnit:
+    """A MAC unit as RTL and as the netlist made from it, and how both are driven.
+
+    `wraps` false: the unit may saturate, so a sum out of range is not compared with the integer model, but the netlist
+    still with the RTL.
+    """
+
+    design: Design
+    interface: MacInterface
+    netlist: Netlist
+    netlist_verilog: str
+    wraps: bool = True
+
+
 @dataclass(frozen=True)
-class VerificationReport:
+class FunctionCheck:
     """What was compared with the exact integer model, by which simulator, and what came of it.
 
     `designs` are "rtl" and "netlist"; `compared` counts outputs of all designs; `reason` is the first counterexample
@@ -72,32 +83,11 @@ class VerificationReport:
         ran = f"{self.vectors} vectors, {self.simulator}"
         return f"passed: {names} equal exact integers in {self.compared} outputs ({ran})"
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the report as plain JSON values."""
-        return {**asdict(self), "status": self.status.value, "designs": list(self.designs)}
-
-
-def choose_simulator(preferred: Sequence[Simulator]) -> Toolchain | list[str]:
-    """Return the first simulator that can run here, or what is missing for each."""
-    found = [find_simulator(simulator) for simulator in preferred]
-    usable = next((one for one in found if isinstance(one, Toolchain)), None)
-    return usable or [one.sentence() for one in found if isinstance(one, MissingTools)]
-
 
 def verify_mac(
-    design: Design,
-    interface: MacInterface,
-    netlist: Netlist,
-    netlist_verilog: str,
-    *,
-    vectors: int = SHORT_VECTORS,
-    seed: int = 0,
-    preferred: Sequence[Simulator] = QUICK_TO_BUILD,
-    wraps: bool = True,
-) -> VerificationReport:
+    unit: MacUnit, *, vectors: int = SHORT_VECTORS, seed: int = 0, preferred: Sequence[HdlSimulator] = QUICK_TO_BUILD
+) -> FunctionCheck:
     """Drive RTL and netlist with the same vectors and compare both with the exact integer model.
-
-    `wraps` false: a sum out of range is not compared with the model, but the netlist still with the RTL.
 
     A missing simulator, or RTL that none of them compiles, is part of the report, not an error; RunError where a
     simulation itself fails.
@@ -106,16 +96,16 @@ def verify_mac(
     toolchains = [one for one in found if isinstance(one, Toolchain)]
     if not toolchains:
         missing = "; ".join(one.sentence() for one in found if isinstance(one, MissingTools))
-        return VerificationReport(Verdict.SKIPPED, seed=seed, reason=missing)
-    behaviour = behaviour_of(interface, wraps)
+        return FunctionCheck(Verdict.SKIPPED, seed=seed, reason=missing)
+    behaviour = behaviour_of(unit.interface, unit.wraps)
     designs = (
-        rtl_under_test(design, interface),
-        gates_under_test(netlist.name, interface),
+        rtl_under_test(unit.design, unit.interface),
+        gates_under_test(unit.netlist.name, unit.interface),
     )
     sources = {
-        **{f"{index}_{file.name}": rtl_text(file) for index, file in enumerate(design.files)},
-        "gates.v": renamed(netlist_verilog, netlist.name, netlist.name + GATES_SUFFIX),
-        "cells.v": cell_models(netlist.library),
+        **{f"{index}_{file.name}": rtl_text(file) for index, file in enumerate(unit.design.files)},
+        "gates.v": renamed(unit.netlist_verilog, unit.netlist.name, unit.netlist.name + GATES_SUFFIX),
+        "cells.v": cell_models(unit.netlist.library),
     }
     # one simulator may not know a construct that synthesis and another one do
     complaints: list[str] = []
@@ -126,18 +116,18 @@ def verify_mac(
         except RunError as error:
             complaints.append(str(error))
     else:
-        return VerificationReport(Verdict.SKIPPED, seed=seed, reason="; ".join(complaints))
+        return FunctionCheck(Verdict.SKIPPED, seed=seed, reason="; ".join(complaints))
     stream = verification_vectors(behaviour, vectors, np.random.default_rng(seed))
     with tempfile.TemporaryDirectory(prefix="characterize-verify-") as folder:
         result = run_bench(bench, stream, Path(folder))
     return _report(result, seed, tuple(one.label for one in designs))
 
 
-def _report(result: BenchResult, seed: int, designs: tuple[str, ...]) -> VerificationReport:
+def _report(result: BenchResult, seed: int, designs: tuple[str, ...]) -> FunctionCheck:
     reasons = [f"{one.design}: {one.sentence()}" for one in result.counterexamples]
     if len({one.cycle for one in result.counterexamples}) == 1 and len(reasons) == len(designs):
         reasons = [f"RTL and netlist agree but do not multiply and accumulate as the interface says: {reasons[0]}"]
-    return VerificationReport(
+    return FunctionCheck(
         status=Verdict.FAILED if reasons else Verdict.PASSED,
         designs=designs,
         simulator=result.simulator,
@@ -148,28 +138,28 @@ def _report(result: BenchResult, seed: int, designs: tuple[str, ...]) -> Verific
     )
 
 
-def refuse_failure(report: VerificationReport) -> VerificationReport:
+def refuse_failure(report: FunctionCheck) -> FunctionCheck:
     """Return a report that is not a failure; raises RunError with the first counterexample otherwise."""
     if report.status is Verdict.FAILED:
         raise RunError(f"verification failed on {report.simulator}: {report.reason}")
     return report
 
 
-def rtl_under_test(design: Design, interface: MacInterface) -> BenchDesign:
+def rtl_under_test(design: Design, interface: MacInterface) -> DesignUnderTest:
     """Return the RTL as a design of the bench."""
     return _under_test("rtl", design.top, interface, dict(design.parameters))
 
 
-def gates_under_test(module: str, interface: MacInterface) -> BenchDesign:
+def gates_under_test(module: str, interface: MacInterface) -> DesignUnderTest:
     """Return the netlist, renamed by GATES_SUFFIX so that it stands beside its RTL, as a design of the bench."""
     return _under_test("netlist", module + GATES_SUFFIX, interface, {})
 
 
-def _under_test(label: str, module: str, interface: MacInterface, parameters: dict[str, int]) -> BenchDesign:
-    driven = {role.value: port for role, port in interface.ports.items() if port not in interface.constants}
-    inverted = frozenset() if interface.reset_active_high else frozenset({Role.RESET.value})
+def _under_test(label: str, module: str, interface: MacInterface, parameters: dict[str, int]) -> DesignUnderTest:
+    driven = {role: port for role, port in interface.ports.items() if port not in interface.constants}
+    inverted = frozenset() if interface.reset_active_high else frozenset({Role.RESET})
     ties = {port: f"1'b{level}" for port, level in interface.constants.items()}
-    return BenchDesign(label, module, driven, ties, inverted, parameters)
+    return DesignUnderTest(label, module, driven, ties, inverted, parameters)
 
 
 def renamed(verilog: str, module: str, name: str) -> str:

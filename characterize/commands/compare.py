@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from hwsim.commandline.json_output import check_json_path, deliver_json, json_option, takes_standard_output
+
+if TYPE_CHECKING:
+    from characterize.reports.comparison import RunSummary
 
 COLUMNS = {
     "run": "run",
@@ -30,18 +37,28 @@ COLUMNS = {
     type=click.Path(path_type=Path),
     default=Path("characterize-comparison"),
     show_default=True,
-    help="folder for the CSV files and plots; files of an earlier comparison are replaced",
+    help="Folder for the CSV files and plots; files of an earlier comparison are replaced.",
 )
-def compare(folders: tuple[Path, ...], out: Path) -> None:
+@json_option
+def compare(folders: tuple[Path, ...], out: Path, json_path: Path | None) -> None:
     """Compare finished characterizations DIR...: a table here, CSV files and plots in --out."""
-    from rich.console import Console
+    check_json_path(json_path)
+    from characterize.reports.comparison import compare as read_runs
+
+    comparison = read_runs(folders)
+    written = comparison.write(out)
+    aside = takes_standard_output(json_path)
+    _print_table([*comparison.document.runs], aside)
+    click.echo("wrote " + ", ".join(str(path) for path in written), err=aside)
+    deliver_json(json_path, comparison.document)
+
+
+def _print_table(summaries: Sequence[RunSummary], aside: bool) -> None:
     from rich.table import Table
 
-    from characterize.reports.comparison import read_characterizations, write_comparison
+    from hwsim.commandline.terminal import terminal
 
-    runs = read_characterizations(folders)
-    written = write_comparison(runs, out)
-    rows = [run.summary() for run in runs]
+    rows = [dict(summary) for summary in summaries]
     # settings that all runs share stand once below the table, so that its figures have room
     shared = [name for name in COLUMNS if isinstance(rows[0][name], str) and name != "run"]
     shared = [name for name in shared if len(rows) > 1 and len({row[name] for row in rows}) == 1]
@@ -51,11 +68,10 @@ def compare(folders: tuple[Path, ...], out: Path) -> None:
         table.add_column(COLUMNS[name], no_wrap=True, min_width=max(len(_cell(row[name])) for row in rows))
     for row in rows:
         table.add_row(*(_cell(row[name]) for name in shown))
-    Console().print(table)
+    terminal(stderr=aside).print(table)
     if shared:
-        click.echo("all runs: " + ", ".join(f"{COLUMNS[name]} {rows[0][name]}" for name in shared))
-    click.echo("wrote " + ", ".join(str(path) for path in written))
+        click.echo("all runs: " + ", ".join(f"{COLUMNS[name]} {rows[0][name]}" for name in shared), err=aside)
 
 
-def _cell(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.3g}"
+def _cell(value: str | float | None) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value or "")

@@ -13,9 +13,9 @@ import click
     type=click.Path(path_type=Path),
     multiple=True,
     required=True,
-    help="file of the full library (.lib, .lib.gz; repeatable)",
+    help="File of the full library: .lib or .lib.gz (repeatable).",
 )
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="JSON file to write")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="JSON file to write.")
 def fit_technology(liberty: tuple[Path, ...], out: Path) -> None:
     """Fit the compact technology table from Liberty files: bilinear figures, with the error that they make."""
     from characterize.technology.compact_fit import compact_json, fit_library, fit_region

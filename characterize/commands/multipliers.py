@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
+
+from hwsim.commandline.json_output import check_json_path, deliver_json, json_option, takes_standard_output
 
 
 @click.command()
-def multipliers() -> None:
+@json_option
+def multipliers(json_path: Path | None) -> None:
     """List the built-in multiplier architectures for `characterize run --multiplier`."""
-    from characterize.synthesis.multipliers import DEFAULT_MULTIPLIER, MULTIPLIERS
+    check_json_path(json_path)
+    from characterize.synthesis.multipliers import multiplier_list
 
-    for name, multiplier in MULTIPLIERS.items():
-        mark = " (default)" if name == DEFAULT_MULTIPLIER else ""
-        click.echo(f"{name:26s} {multiplier.description}{mark}")
+    listed = multiplier_list()
+    for one in listed.multipliers:
+        mark = " (default)" if one.name == listed.default else ""
+        click.echo(f"{one.name:26s} {one.description}{mark}", err=takes_standard_output(json_path))
+    deliver_json(json_path, listed)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from hwsim.commandline.terminal import terminal
 from hwsim.energy.mac_table import MacEnergyTable
 
 
@@ -46,7 +47,7 @@ class RunDisplay:
 
 def print_summary(table: MacEnergyTable, out: Path) -> None:
     """Print energy by precision, breakdown and the figures that the paper uses."""
-    console = Console()
+    console = terminal()
     activation_bits = sorted({a for row in table.energy_fj.values() for a in row})
     grid = Table(title=f"energy of one MAC, fJ ({table.multiplier}, {table.dataflow}, {table.accounting})")
     grid.add_column("weight \\ activation bits")

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 
 from characterize.energy.statistics import Estimate, batch_estimate, batches_needed
 from characterize.gates.activity import Activity
-from characterize.gates.lowering import ADDER_GROUP, GROUPS, MULTIPLIER_GROUP
+from characterize.gates.lowering import ADDER_GROUP, GROUPS, MULTIPLIER_GROUP, ZJ_PER_FJ
 from characterize.gates.simulation import SimulatedStreams
 from characterize.spec import Accounting
 from characterize.streams.stimulus import OperandStream, Pruned, StreamGenerator
 
 MIN_BATCHES = 24
 MAX_BATCHES = 1200
-ZJ_PER_FJ = 1e6
 
 
 class StreamSimulator(Protocol):
@@ -134,6 +133,11 @@ class Campaign:
             wanted = min(MAX_BATCHES, max(count + 8, batches_needed(energies, self.ci)))
         assert activity is not None
         return Measurement(case, batches, activity.cycles, not met, activity)
+
+    def mean_groups_fj(self, streams: Sequence[OperandStream]) -> NDArray[np.float64]:
+        """Return the mean energy per MAC of streams by group, leakage last, `float64[groups]`."""
+        groups = self.simulator.run(streams).energy_zj.mean((0, 1)) / ZJ_PER_FJ
+        return np.append(groups, self.leakage_fj)
 
     def _stream(self, index: int, case: Case) -> OperandStream:
         return self.generator.stream(index, case.weight_bits, case.activation_bits, case.pruned)

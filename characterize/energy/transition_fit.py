@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from characterize.energy.measurement import ZJ_PER_FJ, Campaign, accounted
+from characterize.energy.measurement import Campaign, accounted
 from characterize.mac.interface import MacInterface, Role
-from characterize.spec import Accounting, Alignment, Dataflow, OperandSpec
+from characterize.spec import Accounting, Alignment, Dataflow, Distribution, OperandSpec
 from characterize.streams.operands import CorrelatedGaussian
 from characterize.streams.stimulus import OperandStream, Pruned, StreamGenerator, stream_generator
 from hwsim.energy.transition_model import TransitionModel, transition_features
@@ -96,8 +96,7 @@ def excite(
     streams = [random_stream(rng, index, interface, family, seed) for index in range(STREAMS_PER_FAMILY)]
 
     def energy(stream: OperandStream) -> float:
-        groups = campaign.simulator.run([stream]).energy_zj.mean((0, 1)) / ZJ_PER_FJ
-        return float(accounted(np.append(groups, campaign.leakage_fj), Accounting.TOTAL))
+        return float(accounted(campaign.mean_groups_fj([stream]), Accounting.TOTAL))
 
     with ThreadPoolExecutor(max_workers=campaign.jobs) as pool:
         energy_fj = np.array(list(pool.map(energy, streams)))
@@ -114,15 +113,14 @@ def random_stream(
     """Draw the settings of one stream of a family, then the stream."""
     dataflow = Dataflow.ROW_STATIONARY if rng.random() < 0.35 else Dataflow.WEIGHT_STATIONARY
     spec = OperandSpec(
-        operands="uniform" if family is Family.UNIFORM else "dnn",
+        operands=(Distribution.UNIFORM if family is Family.UNIFORM else Distribution.DNN).value,
         dataflow=dataflow,
         alignment=Alignment.MSB if rng.random() < 0.3 else Alignment.LSB,
         zero_activation_share=float(rng.uniform(0, 0.9)),
         hold_cycles=int(rng.choice([4, 8, 16, 32])),
         chain_depth=int(rng.integers(1, 24)),
     )
-    widths = (interface.weight_bits, interface.activation_bits, interface.psum_bits)
-    generator: StreamGenerator = stream_generator(spec, seed, interface.activation_signed, widths)
+    generator: StreamGenerator = stream_generator(spec, seed, interface.activation_signed, interface.widths)
     if family is Family.GAUSSIAN:
         activations = CorrelatedGaussian(float(rng.uniform(0, 0.95)), interface.activation_signed, rectified=True)
         weights = CorrelatedGaussian(0.0, signed_port=True, rectified=False)

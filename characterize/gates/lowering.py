@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,13 @@ from characterize.gates.arc_selection import CellOutput, holds, select_arcs
 from characterize.gates.arrays import GateArrays
 from characterize.kernels.timed import MAX_INPUTS
 from characterize.netlist.netlist import Netlist
-from characterize.technology.cell_library import Cell, CellLibrary, FlipFlop, Sense, Table
+from characterize.technology.cell_library import Cell, CellLibrary, EdgeTiming, FlipFlop, Table
 from hwsim.errors import InputError
 
 FS_PER_PS = 1000
 ZJ_PER_FJ = 1_000_000
 GROUPS = ("clock", "registers", "inputs", "multiplier", "adder")
-"""Names of the energy groups, in the order of the kernels' columns."""
+"""Names of the energy groups, in the order of the kernels' columns (the first three are the kernels' own)."""
 MULTIPLIER_GROUP, ADDER_GROUP = 3, 4
 
 
@@ -35,17 +35,14 @@ MULTIPLIER_GROUP, ADDER_GROUP = 3, 4
 class LoweredNetlist:
     """Kernel arrays of a netlist with what is needed to read the results.
 
-    `net_names[net]`; `load_ff: float64[nets]`; `slew_ps: float64[nets, 2]` (falling, rising); `gate_instances[g]` and
-    `ff_instances[f]` name the cells; `input_nets` holds the bits of the input ports in the order of the kernels'
-    inputs, the clock left out; `leakage_nw` of all cells.
+    `net_names[net]`; `load_ff: float64[nets]`; `slew_ps: float64[nets, 2]` (falling, rising); `input_nets` holds the
+    bits of the input ports in the order of the kernels' inputs, the clock left out; `leakage_nw` of all cells.
     """
 
     arrays: GateArrays
     net_names: tuple[str, ...]
     load_ff: NDArray[np.float64]
     slew_ps: NDArray[np.float64]
-    gate_instances: tuple[str, ...]
-    ff_instances: tuple[str, ...]
     input_nets: dict[str, tuple[int, ...]]
     output_nets: dict[str, tuple[int, ...]]
     leakage_nw: float
@@ -55,6 +52,11 @@ class LoweredNetlist:
     def nets(self) -> int:
         """Number of nets, the two constants included."""
         return len(self.net_names)
+
+    @property
+    def period_fs(self) -> int:
+        """The clock period."""
+        return int(self.arrays.period_fs[0])
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def lower(
     period_ps: float,
     wire_load_ff: float = 0.0,
 ) -> LoweredNetlist:
-    """Lower a netlist; `groups` maps a gate's output net to its column of GROUPS (see characterize.cones).
+    """Lower a netlist; `groups` maps a gate's output net to its column of GROUPS (see gates.cones).
 
     Raises InputError where a cell is missing, too wide, or clocked by anything but the rising edge of `clock_port`.
     """
@@ -101,7 +103,7 @@ def lower(
                 f"flip-flop '{register.instance}' is not clocked by the rising edge of '{clock_port}'; gated,"
                 " divided and inverted clocks are not characterized"
             )
-    loads = net_loads(netlist, wire_load_ff)
+    loads = netlist.loads_ff(wire_load_ff)
     inputs = {name: port.nets for name, port in netlist.ports.items() if port.is_input and name != clock_port}
     annotation = Annotation(library, loads, np.full((len(netlist.net_names), 2), library.default_slew_ps))
     source = annotation.source_register(registers)
@@ -115,8 +117,6 @@ def lower(
         net_names=tuple(netlist.net_names),
         load_ff=loads,
         slew_ps=annotation.slew_ps,
-        gate_instances=tuple(gate.instance for gate in gates),
-        ff_instances=tuple(register.instance for register in registers),
         input_nets=inputs,
         output_nets={name: port.nets for name, port in netlist.ports.items() if not port.is_input},
         leakage_nw=netlist.leakage_nw,
@@ -155,15 +155,12 @@ def collect(netlist: Netlist) -> tuple[list[Gate], list[Register]]:
     return gates, registers
 
 
-def net_loads(netlist: Netlist, wire_load_ff: float) -> NDArray[np.float64]:
-    """Return the capacitance on every net, fF: the input pins it drives and the wire to each of them."""
-    loads = np.zeros(len(netlist.net_names))
-    for item in netlist.cells:
-        cell = netlist.library[item.cell_type]
-        for pin in cell.inputs:
-            if pin in item.pins:
-                loads[item.pins[pin]] += cell.pins[pin].capacitance_ff + wire_load_ff
-    return loads
+class EventFigures(NamedTuple):
+    """Delay, energy of the output's toggle, and energy where the output stays, for every event of a gate."""
+
+    delay_fs: list[int]
+    output_energy_zj: list[int]
+    input_energy_zj: list[int]
 
 
 class Annotation:
@@ -184,8 +181,8 @@ class Annotation:
         """The flip-flop type that stands for the ones outside that drive the inputs: the first of the netlist."""
         return registers[0] if registers else None
 
-    def clocked_output(self, register: Register, load_ff: float, rising: int) -> tuple[float, float]:
-        """Return delay and output slew, ps, of a flip-flop's output edge."""
+    def clocked_output(self, register: Register, load_ff: float, rising: int) -> EdgeTiming:
+        """Return the mean timing of a flip-flop's output edge."""
         slew = self.library.default_slew_ps
         arcs = [
             arc
@@ -194,9 +191,8 @@ class Annotation:
         ]
         if not arcs:
             raise InputError(f"cell '{register.cell.name}' gives no delay from its clock to its output in the library")
-        delays = [(arc.cell_rise if rising else arc.cell_fall).at(slew, load_ff) for arc in arcs]
-        slews = [(arc.rise_slew if rising else arc.fall_slew).at(slew, load_ff) for arc in arcs]
-        return sum(delays) / len(delays), sum(slews) / len(slews)
+        delays, slews = zip(*(arc.at(rising, slew, load_ff) for arc in arcs), strict=True)
+        return EdgeTiming(sum(delays) / len(delays), sum(slews) / len(slews))
 
     def inputs(self, nets: Sequence[int], source: Register | None) -> dict[str, Any]:
         """Arrays of the primary inputs, launched by flip-flops like `source` that drive the same load."""
@@ -260,7 +256,7 @@ class Annotation:
         slew = self.library.default_slew_ps
         if pin == spec.data_pin:
             slew = float(self.slew_ps[register.data_net, rising])
-        return sum((arc.rise_fj if rising else arc.fall_fj).at(slew, load) for arc in fitting) / len(fitting)
+        return sum(arc.energy(rising).at(slew, load) for arc in fitting) / len(fitting)
 
     def gates(self, gates: Sequence[Gate], groups: Mapping[int, int]) -> dict[str, Any]:
         """Arrays of the combinational gates, visited in topological order."""
@@ -289,8 +285,8 @@ class Annotation:
             "input_energy_zj": idle,
         }
 
-    def gate_events(self, gate: Gate) -> tuple[list[int], list[int], list[int]]:
-        """Return delay (fs), output energy and idle energy (zJ) of every event of a gate; sets its output slews."""
+    def gate_events(self, gate: Gate) -> EventFigures:
+        """Return the figures of every event of a gate, and set its output slews."""
         arcs, load = gate.arcs, float(self.loads[gate.output_net])
         slews = {name: self.slew_ps[net] for name, net in zip(arcs.inputs, gate.input_nets, strict=True)}
         net_zj = self.net_zj(gate.output_net)
@@ -298,13 +294,11 @@ class Annotation:
         @cache
         def delay_ps(index: int, rising_input: int, rising_output: int) -> float:
             arc = arcs.timing[index]
-            table = arc.cell_rise if rising_output else arc.cell_fall
-            return table.at(float(slews[arc.input_pin][rising_input]), load)
+            return arc.delay(rising_output).at(float(slews[arc.input_pin][rising_input]), load)
 
         @cache
         def energy_fj(index: int, cause: str, rising_input: int, rising: int) -> float:
-            arc = arcs.power[index]
-            return (arc.rise_fj if rising else arc.fall_fj).at(float(slews[cause][rising_input]), load)
+            return arcs.power[index].energy(rising).at(float(slews[cause][rising_input]), load)
 
         delays, outputs, idles = [], [], []
         width = len(arcs.levels)
@@ -319,24 +313,18 @@ class Annotation:
             hidden = _mean([energy_fj(k, cause, rising_input, rising_input) for k in arcs.idle_energies[event]])
             idles.append(round(hidden * ZJ_PER_FJ))
         self._output_slews(gate, slews, load)
-        return delays, outputs, idles
+        return EventFigures(delays, outputs, idles)
 
     def _output_slews(self, gate: Gate, slews: Mapping[str, NDArray[np.float64]], load: float) -> None:
         """Set the static slews of a gate's output: the mean over its arcs, per output edge."""
         for rising in (0, 1):
             found = []
             for arc in gate.arcs.timing:
-                table = arc.rise_slew if rising else arc.fall_slew
-                for rising_input in _input_edges(arc.sense, rising):
+                table = arc.output_slew(rising)
+                for rising_input in arc.sense.input_edges(rising):
                     found.append(_slew(table, float(slews[arc.input_pin][rising_input]), load))
             if found:
                 self.slew_ps[gate.output_net, rising] = sum(found) / len(found)
-
-
-def _input_edges(sense: Sense, rising_output: int) -> tuple[int, ...]:
-    if sense is Sense.NON_UNATE:
-        return (0, 1)
-    return (rising_output,) if sense is Sense.POSITIVE else (1 - rising_output,)
 
 
 def _slew(table: Table, slew_ps: float, load_ff: float) -> float:

@@ -12,7 +12,7 @@ from characterize.gates.activity import Activity
 from characterize.gates.arrays import GateArrays
 from characterize.gates.lowering import FS_PER_PS, GROUPS, LoweredNetlist
 from characterize.gates.tape import write_tape
-from characterize.kernels.timed import simulate_timed
+from characterize.kernels.timed import CLOCK_GROUP, INPUT_GROUP, REGISTER_GROUP, simulate_timed
 from characterize.kernels.zero_delay import simulate_zero_delay
 from characterize.streams.port_drive import PortDrive
 from characterize.streams.stimulus import OperandStream
@@ -61,7 +61,7 @@ class TimedSimulator:
         status, latest = simulate_timed(arrays, stimulus, WARM_UP, self.start, energy, toggles, high)
         if status:
             raise RunError("a clock cycle held more events than the simulator's buffer; the netlist oscillates")
-        period = int(arrays.period_fs[0])
+        period = self.lowered.period_fs
         if latest >= period:
             raise InputError(
                 f"--period-ps {period / FS_PER_PS:g} is too short: signals still move {latest / FS_PER_PS:.0f} ps"
@@ -83,7 +83,7 @@ class ZeroDelaySimulator:
         """Lower the netlist to a tape and settle it."""
         self.lowered = lowered
         self.drive = drive
-        self.tape, self.slots = write_tape(lowered.arrays, lowered.nets)
+        self.tape = write_tape(lowered.arrays, lowered.nets)
         self.start = settled_levels(lowered)
         self.toggle_zj = mean_toggle_energies(lowered)
 
@@ -97,13 +97,13 @@ class ZeroDelaySimulator:
         stimulus = np.zeros((steps, inputs), np.uint64)
         for lane, bits in enumerate(columns):
             stimulus |= bits.astype(np.uint64) << np.uint64(lane)
-        word = np.zeros(self.slots, np.uint64)
+        word = np.zeros(self.tape.slots, np.uint64)
         word[: self.lowered.nets] = np.where(self.start == 1, np.uint64(2**64 - 1), np.uint64(0))
         toggles = np.zeros(self.lowered.nets, np.int64)
         high = np.zeros(self.lowered.nets, np.int64)
         both_high = np.zeros(arrays.ff_output.size, np.int64)
         simulate_zero_delay(
-            self.tape,
+            self.tape.operations,
             arrays.ff_data,
             arrays.ff_output,
             arrays.ff_invert,
@@ -118,8 +118,8 @@ class ZeroDelaySimulator:
         cycles = (steps - WARM_UP) * LANES
         energy = np.zeros((1, 1, len(GROUPS)), np.int64)
         energy[0, 0] = np.rint((toggles @ self.toggle_zj) / cycles).astype(np.int64)
-        energy[0, 0, 0] = clock_energy_zj(arrays, high / cycles, both_high / cycles)
-        period = int(arrays.period_fs[0])
+        energy[0, 0, CLOCK_GROUP] = clock_energy_zj(arrays, high / cycles, both_high / cycles)
+        period = self.lowered.period_fs
         return SimulatedStreams(
             energy, Activity(self.lowered.net_names, toggles, high * period, cycles, period, self.source)
         )
@@ -152,10 +152,10 @@ def mean_toggle_energies(lowered: LoweredNetlist) -> NDArray[np.float64]:
         ]
         energy[net, arrays.gate_group[gate]] = float(np.mean(found)) if found else 0.0
     idle = arrays.ff_clock_rise_zj.mean(1)
-    energy[arrays.ff_output, 1] += arrays.ff_toggle_zj.mean(1) - idle
+    energy[arrays.ff_output, REGISTER_GROUP] += arrays.ff_toggle_zj.mean(1) - idle
     # without delays all signals move right behind the edge, while the clock is high
-    np.add.at(energy[:, 1], arrays.ff_data, arrays.ff_data_zj[:, 1].mean(axis=1))
-    energy[arrays.input_net, 2] += arrays.input_toggle_zj
+    np.add.at(energy[:, REGISTER_GROUP], arrays.ff_data, arrays.ff_data_zj[:, 1].mean(axis=1))
+    energy[arrays.input_net, INPUT_GROUP] += arrays.input_toggle_zj
     return energy
 
 

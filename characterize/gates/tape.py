@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from characterize.gates.arrays import GateArrays
 from characterize.kernels.zero_delay import AND, COPY, MUX, NOT, OR, XOR
+
+
+class Operation(NamedTuple):
+    """A row of the tape; `left`, `right` and `select` are slots."""
+
+    code: int
+    target: int
+    left: int
+    right: int = 0
+    select: int = 0
 
 
 class TapeWriter:
@@ -18,20 +30,20 @@ class TapeWriter:
     def __init__(self, nets: int) -> None:
         self.nets = nets
         self.slots = nets
-        self.rows: list[tuple[int, int, int, int, int]] = []
+        self.rows: list[Operation] = []
 
     def gate(self, table: tuple[int, ...], inputs: tuple[int, ...], output: int) -> None:
         """Append one gate: `table[state]` over `inputs` (bit i of the state is input i) to net `output`."""
         self._known: dict[tuple[int, ...], int] = {}
         self._next = self.nets
         result = self._function(table, inputs)
-        self.rows.append((COPY, output, result, 0, 0))
+        self.rows.append(Operation(COPY, output, result))
 
-    def _emit(self, operation: int, left: int, right: int = 0, select: int = 0) -> int:
+    def _emit(self, code: int, left: int, right: int = 0, select: int = 0) -> int:
         slot = self._next
         self._next += 1
         self.slots = max(self.slots, self._next)
-        self.rows.append((operation, slot, left, right, select))
+        self.rows.append(Operation(code, slot, left, right, select))
         return slot
 
     def _function(self, table: tuple[int, ...], inputs: tuple[int, ...]) -> int:
@@ -65,13 +77,19 @@ class TapeWriter:
         return self._emit(MUX, self._function(high, rest), self._function(low, rest), last)
 
 
-def write_tape(arrays: GateArrays, nets: int) -> tuple[NDArray[np.int32], int]:
-    """Return the tape of a netlist, `int32[operations, 5]`, and the number of word slots that it needs."""
+class Tape(NamedTuple):
+    """The tape of a netlist, `int32[operations, 5]` (rows as in Operation), and how many word slots it needs."""
+
+    operations: NDArray[np.int32]
+    slots: int
+
+
+def write_tape(arrays: GateArrays, nets: int) -> Tape:
+    """Return the tape of a netlist."""
     writer = TapeWriter(nets)
     for gate, output in enumerate(arrays.gate_output):
         pins = arrays.pin_net[arrays.pin_start[gate] : arrays.pin_start[gate + 1]]
         start = arrays.table_start[gate]
         table = tuple(int(level) for level in arrays.tables[start : start + (1 << pins.size)])
         writer.gate(table, tuple(int(net) for net in pins), int(output))
-    tape = np.array(writer.rows, np.int32).reshape(-1, 5)
-    return tape, writer.slots
+    return Tape(np.array(writer.rows, np.int32).reshape(-1, 5), writer.slots)

@@ -13,6 +13,7 @@ from characterize.gates.arrays import Bytes, GateArrays
 from characterize.gates.lowering import LoweredNetlist
 from characterize.gates.simulation import settled_levels
 from characterize.gates.vcd import NET_PREFIX
+from characterize.netlist.parser import verilog_name
 
 
 class Delays(Enum):
@@ -29,8 +30,8 @@ def timed_verilog(lowered: LoweredNetlist, module: str, clock: str, delays: Dela
     arrays = lowered.arrays
     level = settled_levels(lowered)
     ports = [f"  input {clock}"]
-    ports += [f"  input [{len(nets) - 1}:0] {_port(name)}" for name, nets in lowered.input_nets.items()]
-    ports += [f"  output [{len(nets) - 1}:0] {_port(name)}" for name, nets in lowered.output_nets.items()]
+    ports += [f"  input [{len(nets) - 1}:0] {verilog_name(name)}" for name, nets in lowered.input_nets.items()]
+    ports += [f"  output [{len(nets) - 1}:0] {verilog_name(name)}" for name, nets in lowered.output_nets.items()]
     lines = ["// Generated: delays per input, edge and state, in fs.", "`timescale 1fs/1fs", f"module {module} ("]
     lines += [",\n".join(ports), ");"]
     lines += [f"  wire {NET_PREFIX}{net};" for net in range(lowered.nets)]
@@ -43,12 +44,8 @@ def timed_verilog(lowered: LoweredNetlist, module: str, clock: str, delays: Dela
         lines += _gate_lines(arrays, gate, level) if delays is Delays.EXACT else _plain_gate_lines(arrays, gate, timed)
     for name, nets in lowered.output_nets.items():
         bits = ", ".join(f"{NET_PREFIX}{net}" for net in reversed(nets))
-        lines.append(f"  assign {_port(name)} = {{{bits}}};")
+        lines.append(f"  assign {verilog_name(name)} = {{{bits}}};")
     return "\n".join([*lines, "endmodule", ""])
-
-
-def _port(name: str) -> str:
-    return name if name.replace("$", "_").isidentifier() else f"\\{name} "
 
 
 def _delay(rise_fs: int, fall_fs: int, delays: bool) -> str:
@@ -59,7 +56,7 @@ def _input_lines(lowered: LoweredNetlist, delays: bool) -> list[str]:
     after = lowered.arrays.input_delay_fs
     bits = [(name, bit, net) for name, nets in lowered.input_nets.items() for bit, net in enumerate(nets)]
     return [
-        f"  assign {_delay(after[index, 1], after[index, 0], delays)}{NET_PREFIX}{net} = {_port(name)}[{bit}];"
+        f"  assign {_delay(after[index, 1], after[index, 0], delays)}{NET_PREFIX}{net} = {verilog_name(name)}[{bit}];"
         for index, (name, bit, net) in enumerate(bits)
     ]
 

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,13 @@ _KNOWN = ("0", "1")
 _LEVELS = ("0", "1", "x", "z")
 NET_PREFIX = "net_"
 """Dumped wires are called net_NUMBER in the generated netlists, so that any net name can be told."""
+
+
+class Window(NamedTuple):
+    """A span of time, fs, its end left out."""
+
+    start_fs: int
+    end_fs: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +47,12 @@ def read_vcd(path: Path, net_names: tuple[str, ...], cycles: int, period_fs: int
     last = max((int(line[1:]) for line in dump.lines if line.startswith("#")), default=0) * dump.unit_fs
     if last > end:
         raise RunError(f"the dump '{path.name}' runs {last - end} fs beyond its {cycles} cycles")
-    counts = _count(dump, [(dump.first_fs, end)], net_names)
+    counts = _count(dump, [Window(dump.first_fs, end)], net_names)
     return Activity(net_names, counts.toggles[0], counts.high_fs[0], cycles, period_fs, source)
 
 
-def read_windows(path: Path, net_names: tuple[str, ...], windows: Sequence[tuple[int, int]]) -> WindowCounts:
-    """Count toggles and time high in windows (start, end), fs, that follow each other; errors as of read_vcd."""
+def read_windows(path: Path, net_names: tuple[str, ...], windows: Sequence[Window]) -> WindowCounts:
+    """Count toggles and time high in windows that follow each other; errors as of read_vcd."""
     return _count(_read(path, net_names), windows, net_names)
 
 
@@ -79,17 +87,10 @@ def _read(path: Path, net_names: tuple[str, ...]) -> _Dump:
     return _Dump(path.name, unit_fs, nets, first * unit_fs, lines)
 
 
-def _count(dump: _Dump, windows: Sequence[tuple[int, int]], net_names: tuple[str, ...]) -> WindowCounts:
-    starts = [start for start, _ in windows]
-    toggles = np.zeros((len(windows), len(net_names)), np.int64)
-    high_fs = np.zeros((len(windows), len(net_names)), np.int64)
-
-    def add_high(nets: list[int], since: int, until: int) -> None:
-        for index in range(max(bisect_right(starts, since) - 1, 0), bisect_right(starts, until)):
-            start, end = windows[index]
-            high_fs[index, nets] += max(0, min(until, end) - max(since, start))
-
-    level: dict[str, tuple[str, int]] = {}
+def _count(dump: _Dump, windows: Sequence[Window], net_names: tuple[str, ...]) -> WindowCounts:
+    counter = _Counter(windows, len(net_names))
+    unknown = _Level("x", 0)
+    level: dict[str, _Level] = {}
     now = 0
     for line in dump.lines:
         kind = line[:1]
@@ -97,23 +98,49 @@ def _count(dump: _Dump, windows: Sequence[tuple[int, int]], net_names: tuple[str
             now = int(line[1:]) * dump.unit_fs
         elif kind in _LEVELS and line[1:] in dump.nets:
             key = line[1:]
-            before, since = level.get(key, ("x", now))
-            if kind == before:
-                continue
-            if before == "1":
-                add_high(dump.nets[key], since, now)
-            if kind in _KNOWN and before in _KNOWN:
-                index = bisect_right(starts, now) - 1
-                if index >= 0 and now < windows[index][1]:
-                    toggles[index, dump.nets[key]] += 1
-            level[key] = (kind, now)
-    for key, (kind, since) in level.items():
-        if kind == "1":
-            add_high(dump.nets[key], since, windows[-1][1])
-        elif kind != "0":
+            before = level.get(key, unknown)
+            if kind != before.value:
+                level[key] = after = _Level(kind, now)
+                counter.change(dump.nets[key], before, after)
+    for key, last in level.items():
+        if last.value not in _KNOWN:
             name = net_names[dump.nets[key][0]]
             raise RunError(f"net '{name}' is unknown in the dump '{dump.name}'; reset or load the design first")
-    return WindowCounts(toggles, high_fs)
+        if last.value == "1":
+            counter.high(dump.nets[key], last.since_fs, windows[-1].end_fs)
+    return WindowCounts(counter.toggles, counter.high_fs)
+
+
+class _Level(NamedTuple):
+    """The level of a net and since when it holds."""
+
+    value: str
+    since_fs: int
+
+
+class _Counter:
+    """Adds up toggles and time high, each `int64[windows, nets]`, as levels change."""
+
+    def __init__(self, windows: Sequence[Window], nets: int) -> None:
+        self._windows = windows
+        self._starts = [window.start_fs for window in windows]
+        self.toggles = np.zeros((len(windows), nets), np.int64)
+        self.high_fs = np.zeros((len(windows), nets), np.int64)
+
+    def change(self, nets: list[int], before: _Level, after: _Level) -> None:
+        now = after.since_fs
+        if before.value == "1":
+            self.high(nets, before.since_fs, now)
+        if before.value in _KNOWN and after.value in _KNOWN:
+            index = bisect_right(self._starts, now) - 1
+            if index >= 0 and now < self._windows[index].end_fs:
+                self.toggles[index, nets] += 1
+
+    def high(self, nets: list[int], since_fs: int, until_fs: int) -> None:
+        first = max(bisect_right(self._starts, since_fs) - 1, 0)
+        for index in range(first, bisect_right(self._starts, until_fs)):
+            start_fs, end_fs = self._windows[index]
+            self.high_fs[index, nets] += max(0, min(until_fs, end_fs) - max(since_fs, start_fs))
 
 
 def with_netlist_names(vcd: str, net_names: tuple[str, ...]) -> str:

@@ -1,6 +1,6 @@
 """Zero-delay simulation of 64 independent streams at once: one machine word a net, one bit a stream.
 
-A netlist is lowered to a tape of word operations (see characterize.tape); every operation runs once a cycle.
+A netlist is lowered to a tape of word operations (see gates.tape); every operation runs once a cycle.
 """
 
 from __future__ import annotations

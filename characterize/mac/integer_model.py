@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from characterize.mac.interface import MacInterface, Role
 from hwsim.errors import InputError
@@ -42,14 +41,19 @@ class MacBehaviour:
             if not 0 <= value <= MAX_DELAY:
                 raise InputError(f"MAC behaviour: {name} is {value}, must be 0 to {MAX_DELAY} clock edges")
 
+    def input_bits(self, role: Role) -> int:
+        """Return the width of an input port."""
+        widths = {
+            Role.WEIGHT: self.weight_bits,
+            Role.ACTIVATION: self.activation_bits,
+            Role.PSUM_IN: self.psum_bits,
+        }
+        return widths.get(role, 1)
+
     @property
     def depth(self) -> int:
         """Clock edges after which no input sampled before a reset is left in the unit."""
         return max(self.weight_delay, self.activation_delay, self.psum_delay) + 1
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as plain JSON values."""
-        return asdict(self)
 
 
 def behaviour_of(interface: MacInterface, wraps: bool = True) -> MacBehaviour:

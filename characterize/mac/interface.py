@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import NamedTuple
 
 
-class Role(Enum):
+class Role(str, Enum):
     """What a port of a MAC is for; the values are the names in `--port ROLE=NAME` and the default port names."""
 
     CLOCK = "clk"
@@ -20,6 +20,18 @@ class Role(Enum):
     WEIGHT_LOAD = "weight_load"
     ENABLE = "enable"
     CLEAR = "clear"
+
+
+class PortWidths(NamedTuple):
+    """Bits of a MAC's data ports."""
+
+    weight: int = 8
+    activation: int = 8
+    psum: int = 32
+
+
+OWN_WIDTHS = PortWidths()
+"""Those of the project's own MAC."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +62,10 @@ class MacInterface:
     reset_active_high: bool = True
     constants: Mapping[str, int] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the interface as plain JSON values, ports by role name."""
-        return {
-            **asdict(self),
-            "ports": {role.value: name for role, name in self.ports.items()},
-            "constants": dict(self.constants),
-        }
+    @property
+    def widths(self) -> PortWidths:
+        """Return the widths of the ports that operand streams drive."""
+        return PortWidths(self.weight_bits, self.activation_bits, self.psum_bits)
 
     @property
     def latency(self) -> int:

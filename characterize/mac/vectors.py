@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterize.mac.integer_model import MacBehaviour, MacInputs
+from characterize.mac.operands import Integers, integer_range
+from characterize.spec import MIN_VECTORS
 from hwsim.errors import InputError
-
-Stream = NDArray[np.int64]
 
 COLUMNS = ("weight", "activation", "psum_in", "weight_load", "reset")
 """The streams that reach a unit's inputs."""
 
-MIN_VECTORS = 64
 EXHAUSTIVE_VECTORS = 200_000
 """From this number on, every pair of operand values is among the vectors (where there are at most 2**16 pairs)."""
 
@@ -30,12 +28,12 @@ class Vectors:
     `weight_load` and `reset` are 0 or 1.
     """
 
-    weight: Stream
-    activation: Stream
-    psum_in: Stream
-    weight_load: Stream
-    reset: Stream
-    segment: Stream
+    weight: Integers
+    activation: Integers
+    psum_in: Integers
+    weight_load: Integers
+    reset: Integers
+    segment: Integers
     segment_names: tuple[str, ...]
 
     @property
@@ -93,12 +91,7 @@ def verification_vectors(behaviour: MacBehaviour, count: int, rng: np.random.Gen
     return Vectors(**joined, segment=segment, segment_names=names)
 
 
-def operand_range(bits: int, signed: bool) -> tuple[int, int]:
-    """Return the least and the greatest value of an operand."""
-    return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
-
-
-def _piece(weight: Stream, activation: Stream, psum_in: Stream, load: Stream | None = None) -> Vectors:
+def _piece(weight: Integers, activation: Integers, psum_in: Integers, load: Integers | None = None) -> Vectors:
     ones, zeros = np.ones_like(weight), np.zeros_like(weight)
     return Vectors(weight, activation, psum_in, ones if load is None else load, zeros, zeros, ())
 
@@ -108,8 +101,8 @@ def _reset(behaviour: MacBehaviour) -> Vectors:
     return Vectors(zeros, zeros, zeros, zeros + 1, zeros + 1, zeros, ())
 
 
-def _corner_values(bits: int, signed: bool) -> Stream:
-    low, high = operand_range(bits, signed)
+def _corner_values(bits: int, signed: bool) -> Integers:
+    low, high = integer_range(bits, signed)
     stripes = int("01" * bits, 2) & ((1 << bits) - 1)
     values = {low, low + 1, 0, 1, -1, 2, high - 1, high, stripes, stripes ^ ((1 << bits) - 1)}
     wrapped = {value - (1 << bits) if signed and value > high else value for value in values}
@@ -126,24 +119,24 @@ def _corners(behaviour: MacBehaviour, count: int, rng: np.random.Generator) -> V
 
 
 def _all_pairs(behaviour: MacBehaviour, rng: np.random.Generator) -> Vectors:
-    low_w, high_w = operand_range(behaviour.weight_bits, behaviour.weight_signed)
-    low_a, high_a = operand_range(behaviour.activation_bits, behaviour.activation_signed)
+    low_w, high_w = integer_range(behaviour.weight_bits, behaviour.weight_signed)
+    low_a, high_a = integer_range(behaviour.activation_bits, behaviour.activation_signed)
     weight, activation = np.meshgrid(np.arange(low_w, high_w + 1), np.arange(low_a, high_a + 1), indexing="ij")
     order = rng.permutation(weight.size)
     return _piece(weight.ravel()[order], activation.ravel()[order], _psums(behaviour, weight.size, rng))
 
 
-def _psums(behaviour: MacBehaviour, count: int, rng: np.random.Generator) -> Stream:
-    low, high = operand_range(min(behaviour.psum_bits, 63), True)
+def _psums(behaviour: MacBehaviour, count: int, rng: np.random.Generator) -> Integers:
+    low, high = integer_range(min(behaviour.psum_bits, 63), True)
     return rng.integers(low, high, size=count, endpoint=True)
 
 
 def _uniform(behaviour: MacBehaviour, count: int, rng: np.random.Generator) -> Vectors:
     weight = rng.integers(
-        *operand_range(behaviour.weight_bits, behaviour.weight_signed), size=count, endpoint=True, dtype=np.int64
+        *integer_range(behaviour.weight_bits, behaviour.weight_signed), size=count, endpoint=True, dtype=np.int64
     )
     activation = rng.integers(
-        *operand_range(behaviour.activation_bits, behaviour.activation_signed),
+        *integer_range(behaviour.activation_bits, behaviour.activation_signed),
         size=count,
         endpoint=True,
         dtype=np.int64,
@@ -155,8 +148,8 @@ def _uniform(behaviour: MacBehaviour, count: int, rng: np.random.Generator) -> V
 
 def _dnn_like(behaviour: MacBehaviour, count: int, rng: np.random.Generator) -> Vectors:
     hold = 16
-    low_w, high_w = operand_range(behaviour.weight_bits, behaviour.weight_signed)
-    low_a, high_a = operand_range(behaviour.activation_bits, behaviour.activation_signed)
+    low_w, high_w = integer_range(behaviour.weight_bits, behaviour.weight_signed)
+    low_a, high_a = integer_range(behaviour.activation_bits, behaviour.activation_signed)
     distinct = rng.laplace(0.0, high_w / 5, size=-(-count // hold))
     weight = np.clip(np.rint(np.repeat(distinct, hold)[:count]), low_w, high_w).astype(np.int64)
     magnitude = rng.exponential(high_a / 5, size=count) * (rng.random(count) > 0.45)

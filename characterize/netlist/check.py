@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterize.mac.interface import MacInterface, Role
+from characterize.mac.operands import Integers, held_weights, integer_range, wrapped
 from characterize.netlist.functional import run_cycles
 from characterize.netlist.netlist import Netlist
 from hwsim.errors import RunError
 
 _RESET_CYCLES = 3
 _CORNER_SHARE = 0.3
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def draw_vectors(interface: MacInterface, cycles: int, streams: int, seed: int) 
 
 
 def _operands(rng: np.random.Generator, shape: tuple[int, int], bits: int, signed: bool) -> Integers:
-    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+    low, high = integer_range(bits, signed)
     corners = np.array([low, high, 0, 1, -1 if signed else high - 1])
     return np.where(rng.random(shape) < _CORNER_SHARE, rng.choice(corners, shape), rng.integers(low, high + 1, shape))
 
@@ -58,10 +56,8 @@ def expected_output(interface: MacInterface, vectors: MacVectors, first: Integer
 
     `first`: int64[streams], the output in the cycle before, where an accumulating MAC starts from.
     """
-    held = vectors.weight.copy()
-    if Role.WEIGHT_LOAD in interface.ports:
-        for cycle in range(1, held.shape[0]):
-            held[cycle] = np.where(vectors.load[cycle], vectors.weight[cycle], held[cycle - 1])
+    loads = Role.WEIGHT_LOAD in interface.ports
+    held = held_weights(vectors.weight, vectors.load) if loads else vectors.weight
     cycles = held.shape[0]
 
     def late(values: Integers, delay: int) -> Integers:
@@ -70,8 +66,7 @@ def expected_output(interface: MacInterface, vectors: MacVectors, first: Integer
     out = late(held, interface.weight_delay) * late(vectors.activation, interface.activation_delay)
     base = late(vectors.psum, interface.psum_delay)
     out = first + np.cumsum(out, axis=0) if interface.accumulates else base + out
-    half = 1 << (interface.psum_bits - 1)
-    return (out + half) % (1 << interface.psum_bits) - half
+    return wrapped(out, interface.psum_bits)
 
 
 def check_netlist(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,28 @@ from characterize.netlist.netlist import ONE_NET, Netlist
 from hwsim.errors import InputError
 
 Bits = NDArray[np.uint8]
+
+
+class _Output(NamedTuple):
+    """An output net and its truth table, `uint8[rows]`."""
+
+    net: int
+    table: Bits
+
+
+class _Gate(NamedTuple):
+    """The nets that a gate reads, and its outputs."""
+
+    inputs: list[int]
+    outputs: list[_Output]
+
+
+class _Register(NamedTuple):
+    """The nets of a flip-flop, and whether its output is inverted (1)."""
+
+    data: int
+    output: int
+    inverted: int
 
 
 class FunctionalModel:
@@ -28,8 +51,7 @@ class FunctionalModel:
         for _, output, inverted in self._registers:
             self.net[output] = inverted
 
-    def _gate(self, index: int) -> tuple[list[int], list[tuple[int, Bits]]]:
-        """Return input nets, and for each output its net and truth table as uint8[rows]."""
+    def _gate(self, index: int) -> _Gate:
         cell = self._netlist.cells[index]
         library_cell = self._netlist.library[cell.cell_type]
         tables = []
@@ -37,16 +59,16 @@ class FunctionalModel:
             function = library_cell.pins[output].function
             if output in cell.pins and function is not None:
                 rows = [function(row) for row in range(1 << len(library_cell.inputs))]
-                tables.append((cell.pins[output], np.array(rows, np.uint8)))
-        return [cell.pins[pin] for pin in library_cell.inputs], tables
+                tables.append(_Output(cell.pins[output], np.array(rows, np.uint8)))
+        return _Gate([cell.pins[pin] for pin in library_cell.inputs], tables)
 
-    def _register(self, index: int) -> list[tuple[int, int, int]]:
-        """Return data net, output net and whether the output is inverted."""
+    def _register(self, index: int) -> list[_Register]:
         cell = self._netlist.cells[index]
         flip_flop = self._netlist.library[cell.cell_type].flip_flop
         if flip_flop is None or flip_flop.output_pin not in cell.pins:
             return []
-        return [(cell.pins[flip_flop.data_pin], cell.pins[flip_flop.output_pin], int(flip_flop.inverted_output))]
+        data, output = cell.pins[flip_flop.data_pin], cell.pins[flip_flop.output_pin]
+        return [_Register(data, output, int(flip_flop.inverted_output))]
 
     def settle(self, inputs: Mapping[str, NDArray[np.int64]]) -> None:
         """Apply integers (int64[streams], two's complement) to input ports and evaluate every gate."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterize.mac.interface import MacInterface, Role
+from characterize.mac.operands import Integers, held_weights, wrapped
 from characterize.netlist.functional import run_cycles
 from characterize.netlist.netlist import Netlist
 from characterize.netlist.port_roles import assign_roles
@@ -29,10 +30,10 @@ class _Trace:
     `weight` is the value in effect: the last loaded one where the MAC has a weight_load port.
     """
 
-    weight: NDArray[np.int64]
-    activation: NDArray[np.int64]
-    psum: NDArray[np.int64]
-    out: NDArray[np.int64]
+    weight: Integers
+    activation: Integers
+    psum: Integers
+    out: Integers
 
 
 def discover_interface(netlist: Netlist, named: Mapping[str, str]) -> MacInterface:
@@ -45,12 +46,11 @@ def discover_interface(netlist: Netlist, named: Mapping[str, str]) -> MacInterfa
     ports = assign_roles(netlist, named)
     _check_clock(netlist, ports[Role.CLOCK])
     bits = {role: len(netlist.ports[name].nets) for role, name in ports.items()}
-    for reset_high, constants in _levels(ports):
-        trace = _simulate(netlist, ports, reset_high, constants)
+    for levels in _levels(ports):
+        trace = _simulate(netlist, ports, levels)
         for accumulates in (False, True) if Role.PSUM_IN in ports else (True,):
-            timing = _match(trace, bits, accumulates)
-            if timing is not None:
-                weight_signed, activation_signed, weight_delay, activation_delay, psum_delay = timing
+            rule = _match(trace, bits, accumulates)
+            if rule is not None:
                 if accumulates and Role.PSUM_IN in ports:
                     raise InputError(
                         f"module '{netlist.name}' adds to its own output and ignores psum_in '{ports[Role.PSUM_IN]}';"
@@ -61,14 +61,10 @@ def discover_interface(netlist: Netlist, named: Mapping[str, str]) -> MacInterfa
                     weight_bits=bits[Role.WEIGHT],
                     activation_bits=bits[Role.ACTIVATION],
                     psum_bits=bits[Role.PSUM_OUT],
-                    weight_signed=weight_signed,
-                    activation_signed=activation_signed,
                     accumulates=accumulates,
-                    weight_delay=weight_delay,
-                    activation_delay=activation_delay,
-                    psum_delay=psum_delay,
-                    reset_active_high=reset_high,
-                    constants=constants,
+                    reset_active_high=levels.reset_high,
+                    constants=levels.constants,
+                    **rule._asdict(),
                 )
     base = ports.get(Role.PSUM_IN, "itself")
     played = ", ".join(f"{role.value}={name}" for role, name in ports.items())
@@ -93,7 +89,14 @@ def _check_clock(netlist: Netlist, clock: str) -> None:
             )
 
 
-def _levels(ports: Mapping[Role, str]) -> Iterator[tuple[bool, dict[str, int]]]:
+class _Levels(NamedTuple):
+    """Polarity of the reset, and levels at which the ports enable and clear are held."""
+
+    reset_high: bool
+    constants: dict[str, int]
+
+
+def _levels(ports: Mapping[Role, str]) -> Iterator[_Levels]:
     """Yield reset polarities and constant levels to try, the likely ones first."""
     name = ports.get(Role.RESET, "reset").lower()
     low_name = name.endswith(("n", "_ni", "_b")) or name.startswith("n")
@@ -101,14 +104,14 @@ def _levels(ports: Mapping[Role, str]) -> Iterator[tuple[bool, dict[str, int]]]:
     held = [(ports[role], levels) for role, levels in ((Role.ENABLE, (1, 0)), (Role.CLEAR, (0, 1))) if role in ports]
     for levels in product(*(levels for _, levels in held)):
         for reset_high in polarities:
-            yield reset_high, {port: level for (port, _), level in zip(held, levels, strict=True)}
+            yield _Levels(reset_high, {port: level for (port, _), level in zip(held, levels, strict=True)})
 
 
-def _simulate(netlist: Netlist, ports: Mapping[Role, str], reset_high: bool, constants: Mapping[str, int]) -> _Trace:
+def _simulate(netlist: Netlist, ports: Mapping[Role, str], levels: _Levels) -> _Trace:
     rng = np.random.default_rng(_SEED)
     shape = (_CYCLES, _STREAMS)
 
-    def draw(role: Role) -> NDArray[np.int64]:
+    def draw(role: Role) -> Integers:
         width = len(netlist.ports[ports[role]].nets)
         return rng.integers(0, 1 << width, shape)
 
@@ -120,30 +123,38 @@ def _simulate(netlist: Netlist, ports: Mapping[Role, str], reset_high: bool, con
         bits = len(netlist.ports[ports[Role.PSUM_IN]].nets)
         psum = stimulus[ports[Role.PSUM_IN]] = (draw(Role.PSUM_IN) >> 1) - (1 << bits - 2)
     if Role.RESET in ports:
-        reset = np.full(shape, int(not reset_high), np.int64)
-        reset[:_RESET_CYCLES] = int(reset_high)
+        reset = np.full(shape, int(not levels.reset_high), np.int64)
+        reset[:_RESET_CYCLES] = int(levels.reset_high)
         stimulus[ports[Role.RESET]] = reset
     effective = weight
     if Role.WEIGHT_LOAD in ports:
         load = rng.integers(0, 2, shape)
         load[: _RESET_CYCLES + 1] = 1
         stimulus[ports[Role.WEIGHT_LOAD]] = load
-        effective = weight.copy()
-        for cycle in range(1, _CYCLES):
-            effective[cycle] = np.where(load[cycle], weight[cycle], effective[cycle - 1])
-    stimulus |= {port: np.full(shape, level, np.int64) for port, level in constants.items()}
+        effective = held_weights(weight, load)
+    stimulus |= {port: np.full(shape, level, np.int64) for port, level in levels.constants.items()}
     out = run_cycles(netlist, stimulus, ports[Role.PSUM_OUT], signed=False)
     return _Trace(effective, activation, psum, out)
 
 
-def _match(trace: _Trace, bits: Mapping[Role, int], accumulates: bool) -> tuple[bool, bool, int, int, int] | None:
-    """Return (weight signed, activation signed, weight, activation and psum delay) of the rule that holds, or None."""
+class _Rule(NamedTuple):
+    """Signs and delays with which a MAC's output follows from its inputs."""
+
+    weight_signed: bool
+    activation_signed: bool
+    weight_delay: int
+    activation_delay: int
+    psum_delay: int
+
+
+def _match(trace: _Trace, bits: Mapping[Role, int], accumulates: bool) -> _Rule | None:
+    """Return the rule that holds, or None."""
     mask = (1 << bits[Role.PSUM_OUT]) - 1
-    weights = {signed: _as_signed(trace.weight, bits[Role.WEIGHT], signed) for signed in (True, False)}
-    activations = {signed: _as_signed(trace.activation, bits[Role.ACTIVATION], signed) for signed in (True, False)}
+    weights = {True: wrapped(trace.weight, bits[Role.WEIGHT]), False: trace.weight}
+    activations = {True: wrapped(trace.activation, bits[Role.ACTIVATION]), False: trace.activation}
     now = slice(_SETTLED, _CYCLES)
 
-    def before(values: NDArray[np.int64], delay: int) -> NDArray[np.int64]:
+    def before(values: Integers, delay: int) -> Integers:
         return values[_SETTLED - delay : _CYCLES - delay]
 
     for psum_delay in (0,) if accumulates else range(MAX_DELAY + 1):
@@ -157,9 +168,5 @@ def _match(trace: _Trace, bits: Mapping[Role, int], accumulates: bool) -> tuple[
                 if np.array_equal((weight[0] * activation[0]) & mask, added[0]) and np.array_equal(
                     (weight * activation) & mask, added
                 ):
-                    return signs[0], signs[1], late_weight, late_activation, psum_delay
+                    return _Rule(signs[0], signs[1], late_weight, late_activation, psum_delay)
     return None
-
-
-def _as_signed(values: NDArray[np.int64], bits: int, signed: bool) -> NDArray[np.int64]:
-    return np.where(values >= 1 << (bits - 1), values - (1 << bits), values) if signed else values

@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from characterize.netlist.parser import ZERO_NET, parse_netlist
-from characterize.technology.cell_library import CellLibrary, PinDirection
+import numpy as np
+from numpy.typing import NDArray
+
+from characterize.netlist.parser import ZERO_NET, CellInstance, ModuleRecord, Port, parse_netlist
+from characterize.technology.cell_library import CellLibrary
 from hwsim.errors import InputError
 
 ONE_NET = 1
 """The constant nets: net 0 (ZERO_NET) is always low, net 1 always high."""
 
-
-@dataclass(frozen=True)
-class Port:
-    """A port of the module; `nets` are its bits, least significant first."""
-
-    name: str
-    is_input: bool
-    nets: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class CellInstance:
-    """One placed cell; `pins` maps each connected pin to a net."""
-
-    name: str
-    cell_type: str
-    pins: Mapping[str, int]
-
-    @property
-    def block(self) -> str:
-        """Return the block the cell belongs to: the outermost instance in its name, empty at the top."""
-        return self.name.partition(".")[0] if "." in self.name else ""
+OUTSIDE = -1
+"""The driver of a net that no cell drives: an input of the module, or a constant."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +28,7 @@ class Netlist:
 
     `net_names[n]` names net n; nets 0 and 1 are the constants. `sequential` and `combinational` hold indices into
     `cells`, the latter in an order in which every gate follows those that drive it; `driver[n]` is the index of the
-    cell that drives net n, or -1 for inputs and constants.
+    cell that drives net n, or OUTSIDE.
     """
 
     name: str
@@ -59,10 +43,7 @@ class Netlist:
     @property
     def cell_counts(self) -> dict[str, int]:
         """Return how often each cell type is placed, by name."""
-        counts: dict[str, int] = {}
-        for cell in self.cells:
-            counts[cell.cell_type] = counts.get(cell.cell_type, 0) + 1
-        return dict(sorted(counts.items()))
+        return dict(sorted(Counter(cell.cell_type for cell in self.cells).items()))
 
     @property
     def area_um2(self) -> float:
@@ -74,15 +55,15 @@ class Netlist:
         """Return the sum of the cells' leakage powers."""
         return sum(self.library[cell.cell_type].leakage_nw for cell in self.cells)
 
-    @cached_property
-    def loads_ff(self) -> tuple[float, ...]:
-        """Return the capacitance of the input pins on each net, fF."""
-        loads = [0.0] * len(self.net_names)
-        for cell in self.cells:
-            library_cell = self.library[cell.cell_type]
-            for pin, net in cell.pins.items():
-                loads[net] += library_cell.pins[pin].capacitance_ff
-        return tuple(loads)
+    def loads_ff(self, wire_load_ff: float = 0.0) -> NDArray[np.float64]:
+        """Return the load of each net, fF, `float64[nets]`: the input pins on it and the wire to each of them."""
+        loads = np.zeros(len(self.net_names))
+        for item in self.cells:
+            cell = self.library[item.cell_type]
+            for pin in cell.inputs:
+                if pin in item.pins:
+                    loads[item.pins[pin]] += cell.pins[pin].capacitance_ff + wire_load_ff
+        return loads
 
 
 def read_netlist(path: Path, library: CellLibrary) -> Netlist:
@@ -101,83 +82,68 @@ def netlist_from_verilog(text: str, library: CellLibrary, source: str = "netlist
     or none, and combinational loops.
     """
     module = parse_netlist(text, source)
-    cells = tuple(CellInstance(name, kind, pins) for name, kind, pins in module.cells)
-    ports = {name: Port(name, is_input, nets) for name, (is_input, nets) in module.ports.items()}
-    driver = _drivers(cells, ports, module.net_names, library, source)
-    sequential = tuple(i for i, cell in enumerate(cells) if library[cell.cell_type].is_sequential)
-    combinational = _topological(cells, driver, library, source)
-    used = library.only(sorted({cell.cell_type for cell in cells}))
-    return Netlist(module.name, ports, cells, module.net_names, used, sequential, combinational, tuple(driver))
+    driver = _drivers(module, library)
+    sequential = tuple(i for i, cell in enumerate(module.cells) if library[cell.cell_type].is_sequential)
+    combinational = _topological(module, driver, library)
+    used = library.only(sorted({cell.cell_type for cell in module.cells}))
+    return Netlist(module.name, module.ports, module.cells, module.net_names, used, sequential, combinational, driver)
 
 
-def _drivers(
-    cells: tuple[CellInstance, ...],
-    ports: Mapping[str, Port],
-    net_names: tuple[str, ...],
-    library: CellLibrary,
-    source: str,
-) -> list[int]:
+def _drivers(module: ModuleRecord, library: CellLibrary) -> tuple[int, ...]:
     """Return the driving cell of each net, -1 for constants and inputs; refuse several drivers and none."""
-    nobody, outside = -2, -1
-    driver = [nobody] * len(net_names)
-    driver[ZERO_NET] = driver[ONE_NET] = outside
-    for port in ports.values():
-        if port.is_input:
-            for net in port.nets:
-                driver[net] = outside
-    for index, cell in enumerate(cells):
-        library_cell = library[cell.cell_type]
-        for pin in cell.pins:
-            if pin not in library_cell.pins:
-                raise InputError(f"{source}: '{cell.name}' connects pin '{pin}', which {cell.cell_type} does not have")
-        for output in library_cell.outputs:
-            if output not in cell.pins:
-                continue
-            net = cell.pins[output]
-            if driver[net] != nobody:
-                raise InputError(f"{source}: net '{net_names[net]}' has more than one driver, '{cell.name}' is one")
+    driver = dict.fromkeys((ZERO_NET, ONE_NET), OUTSIDE)
+    driver |= {net: OUTSIDE for port in module.ports.values() if port.is_input for net in port.nets}
+    for index, cell in enumerate(module.cells):
+        for net in _driven_nets(cell, library, module.source):
+            if net in driver:
+                name = module.net_names[net]
+                raise InputError(f"{module.source}: net '{name}' has more than one driver, '{cell.name}' is one")
             driver[net] = index
-    for cell in cells:
+    _refuse_undriven(module, library, driver)
+    return tuple(driver.get(net, OUTSIDE) for net in range(len(module.net_names)))
+
+
+def _driven_nets(cell: CellInstance, library: CellLibrary, source: str) -> list[int]:
+    """Return the nets on a cell's outputs; refuse pins that it does not have."""
+    library_cell = library[cell.cell_type]
+    for pin in cell.pins:
+        if pin not in library_cell.pins:
+            raise InputError(f"{source}: '{cell.name}' connects pin '{pin}', which {cell.cell_type} does not have")
+    return [cell.pins[output] for output in library_cell.outputs if output in cell.pins]
+
+
+def _refuse_undriven(module: ModuleRecord, library: CellLibrary, driver: Mapping[int, int]) -> None:
+    """Refuse inputs of cells that are left open, and nets that a cell or a port reads and nobody drives."""
+    source = module.source
+    for cell in module.cells:
         for pin in library[cell.cell_type].inputs:
-            source_net = cell.pins.get(pin)
-            if source_net is None:
+            if pin not in cell.pins:
                 raise InputError(f"{source}: input '{pin}' of '{cell.name}' ({cell.cell_type}) is not connected")
-            if driver[source_net] == nobody:
-                raise InputError(f"{source}: net '{net_names[source_net]}' at '{cell.name}' has no driver")
-    for port in ports.values():
+            if cell.pins[pin] not in driver:
+                raise InputError(f"{source}: net '{module.net_names[cell.pins[pin]]}' at '{cell.name}' has no driver")
+    for port in module.ports.values():
         for bit, net in enumerate(port.nets):
-            if driver[net] == nobody:
+            if net not in driver:
                 raise InputError(f"{source}: output '{port.name}[{bit}]' has no driver")
-    return [outside if index == nobody else index for index in driver]
 
 
-def _topological(
-    cells: tuple[CellInstance, ...], driver: list[int], library: CellLibrary, source: str
-) -> tuple[int, ...]:
-    """Order the gates by Kahn's algorithm, in netlist order where free; refuse loops."""
-    gates = [i for i, cell in enumerate(cells) if not library[cell.cell_type].is_sequential]
+def _topological(module: ModuleRecord, driver: Sequence[int], library: CellLibrary) -> tuple[int, ...]:
+    """Order the gates level by level, in netlist order within a level; refuse loops."""
+    gates = [i for i, cell in enumerate(module.cells) if not library[cell.cell_type].is_sequential]
     is_gate = set(gates)
-    waiting = {}
-    followers: dict[int, list[int]] = {i: [] for i in gates}
+    levels: TopologicalSorter[int] = TopologicalSorter()
     for i in gates:
-        kinds = library[cells[i].cell_type].pins
-        inputs = [net for pin, net in cells[i].pins.items() if kinds[pin].direction is PinDirection.INPUT]
-        sources = {driver[net] for net in inputs} & is_gate
-        waiting[i] = len(sources)
-        for j in sources:
-            followers[j].append(i)
+        cell = module.cells[i]
+        inputs = [cell.pins[pin] for pin in library[cell.cell_type].inputs]
+        levels.add(i, *({driver[net] for net in inputs} & is_gate))
+    try:
+        levels.prepare()
+    except CycleError as error:
+        loop = module.cells[min(error.args[1])].name
+        raise InputError(f"{module.source}: combinational loop through '{loop}'; break it with a register") from None
     order: list[int] = []
-    level = [i for i in gates if waiting[i] == 0]
-    while level:
+    while levels.is_active():
+        level = sorted(levels.get_ready())
         order += level
-        following = []
-        for i in level:
-            for j in followers[i]:
-                waiting[j] -= 1
-                if waiting[j] == 0:
-                    following.append(j)
-        level = sorted(following)
-    if len(order) != len(gates):
-        loop = next(cells[i].name for i in gates if waiting[i] > 0)
-        raise InputError(f"{source}: combinational loop through '{loop}'; break it with a register")
+        levels.done(*level)
     return tuple(order)

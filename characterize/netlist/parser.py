@@ -6,9 +6,10 @@ import contextlib
 import io
 import re
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from hwsim.errors import InputError
 
@@ -16,18 +17,58 @@ ZERO_NET = 0
 _CONSTANT = re.compile(r"(\d+)?'s?([bdho])([0-9a-fxz_]+)", re.IGNORECASE)
 _BASES = {"b": 2, "o": 8, "d": 10, "h": 16}
 
-Bit = tuple[str, int | None]
-"""A signal's name and the bit of it; None for a scalar."""
+
+class Bit(NamedTuple):
+    """One bit of a signal; `place` is None for a scalar."""
+
+    signal: str
+    place: int | None
+
+
+class BitRange(NamedTuple):
+    """The bits of a bus as it is declared or selected, `[msb:lsb]`."""
+
+    msb: int
+    lsb: int
+
+    def upward(self) -> range:
+        """Return the indices from the least significant one."""
+        step = 1 if self.msb >= self.lsb else -1
+        return range(self.lsb, self.msb + step, step)
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of the module; `nets` are its bits, least significant first."""
+
+    name: str
+    is_input: bool
+    nets: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class CellInstance:
+    """One placed cell; `pins` maps each connected pin to a net."""
+
+    name: str
+    cell_type: str
+    pins: Mapping[str, int]
+
+    @property
+    def block(self) -> str:
+        """Return the block the cell belongs to: the outermost instance in its name, empty at the top."""
+        return self.name.partition(".")[0] if "." in self.name else ""
 
 
 @dataclass(frozen=True)
 class ModuleRecord:
-    """A flat module: ports (is it an input, nets from the least significant bit), cells (name, type, pin to net)."""
+    """A flat module; `source` names it in errors."""
 
     name: str
-    ports: dict[str, tuple[bool, tuple[int, ...]]]
-    cells: tuple[tuple[str, str, dict[str, int]], ...]
+    ports: dict[str, Port]
+    cells: tuple[CellInstance, ...]
     net_names: tuple[str, ...]
+    source: str
 
 
 def parse_netlist(text: str, source: str) -> ModuleRecord:
@@ -60,7 +101,7 @@ class _Reader:
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._widths: dict[str, tuple[int, int] | None] = {}
+        self._widths: dict[str, BitRange | None] = {}
         self._nets: dict[Bit, int] = {}
         self._names: list[str] = ["1'b0", "1'b1"]
         self._alias: dict[int, int] = {}
@@ -105,24 +146,22 @@ class _Reader:
             directions[name] = isinstance(node, ast.Input)
         elif isinstance(node, ast.Inout):
             raise self._error(node, f"port '{name}' is bidirectional; only inputs and outputs are supported")
-        width = None if node.width is None else (int(node.width.msb.value), int(node.width.lsb.value))
+        width = None if node.width is None else BitRange(int(node.width.msb.value), int(node.width.lsb.value))
         if self._widths.get(name) is None:
             self._widths[name] = width
 
     def _net(self, bit: Bit) -> int:
         if bit not in self._nets:
             self._nets[bit] = len(self._names)
-            self._names.append(bit[0] if bit[1] is None else f"{bit[0]}[{bit[1]}]")
+            self._names.append(bit.signal if bit.place is None else f"{bit.signal}[{bit.place}]")
         return self._nets[bit]
 
     def _signal_nets(self, name: str) -> tuple[int, ...]:
         """Return a signal's nets, least significant first."""
         width = self._widths.get(name)
         if width is None:
-            return (self._net((name, None)),)
-        msb, lsb = width
-        step = 1 if msb >= lsb else -1
-        return tuple(self._net((name, bit)) for bit in range(lsb, msb + step, step))
+            return (self._net(Bit(name, None)),)
+        return tuple(self._net(Bit(name, index)) for index in width.upward())
 
     def _bits(self, node: Any) -> tuple[int, ...]:
         """Return the nets of an expression, least significant first."""
@@ -131,11 +170,10 @@ class _Reader:
         if isinstance(node, ast.Identifier):
             return self._signal_nets(_plain(node.name))
         if isinstance(node, ast.Pointer):
-            return (self._net((_plain(node.var.name), int(node.ptr.value))),)
+            return (self._net(Bit(_plain(node.var.name), int(node.ptr.value))),)
         if isinstance(node, ast.Partselect):
-            msb, lsb = int(node.msb.value), int(node.lsb.value)
-            step = 1 if msb >= lsb else -1
-            return tuple(self._net((_plain(node.var.name), bit)) for bit in range(lsb, msb + step, step))
+            selected = BitRange(int(node.msb.value), int(node.lsb.value))
+            return tuple(self._net(Bit(_plain(node.var.name), index)) for index in selected.upward())
         if isinstance(node, ast.Concat):
             return tuple(net for part in reversed(node.list) for net in self._bits(part))
         if isinstance(node, ast.IntConst) and (match := _CONSTANT.fullmatch(node.value)):
@@ -152,7 +190,7 @@ class _Reader:
                 raise self._error(node, f"net '{self._names[target]}' has more than one driver")
             self._alias[target] = origin
 
-    def _instance(self, node: Any) -> tuple[str, str, dict[str, int]]:
+    def _instance(self, node: Any) -> CellInstance:
         pins = {}
         for port in node.portlist:
             if port.portname is None:
@@ -163,7 +201,7 @@ class _Reader:
             if len(nets) != 1:
                 raise self._error(node, f"pin '{port.portname}' of '{_plain(node.name)}' gets {len(nets)} bits")
             pins[port.portname] = nets[0]
-        return _plain(node.name), _plain(node.module), pins
+        return CellInstance(_plain(node.name), _plain(node.module), pins)
 
     def _root(self, net: int) -> int:
         steps = 0
@@ -179,7 +217,7 @@ class _Reader:
         name: str,
         directions: dict[str, bool],
         port_bits: dict[str, tuple[int, ...]],
-        cells: list[tuple[str, str, dict[str, int]]],
+        cells: list[CellInstance],
     ) -> ModuleRecord:
         """Replace assigned nets by what drives them and number the nets that are left without gaps."""
         kept = [net for net in range(len(self._names)) if net not in self._alias]
@@ -188,11 +226,16 @@ class _Reader:
         for port, nets in port_bits.items():
             if port not in directions:
                 raise InputError(f"{self._source}: port '{port}' has no direction")
-            ports[port] = (directions[port], tuple(number[self._root(net)] for net in nets))
-        records = tuple(
-            (cell, kind, {pin: number[self._root(net)] for pin, net in pins.items()}) for cell, kind, pins in cells
+            ports[port] = Port(port, directions[port], tuple(number[self._root(net)] for net in nets))
+        resolved = tuple(
+            replace(cell, pins={pin: number[self._root(net)] for pin, net in cell.pins.items()}) for cell in cells
         )
-        return ModuleRecord(name, ports, records, tuple(self._names[net] for net in kept))
+        return ModuleRecord(name, ports, resolved, tuple(self._names[net] for net in kept), self._source)
+
+
+def verilog_name(name: str) -> str:
+    """Return an identifier as Verilog writes it, marked as escaped where it is no plain one."""
+    return name if name.replace("$", "_").isidentifier() else f"\\{name} "
 
 
 def _plain(name: str) -> str:

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from characterize.netlist.netlist import Netlist
-from characterize.technology.cell_library import Sense, TimingArc
 
 FALL, RISE = 0, 1
+
+
+class Edge(NamedTuple):
+    """A falling or rising edge of a net."""
+
+    net: int
+    edge: int
+
+
+class Cause(NamedTuple):
+    """The cell that an edge comes from, and the edge of its input; None where a register starts it."""
+
+    cell: int
+    before: Edge | None
+
+
 OUTPUT_LOAD_FF = 1.0
 """What an output port is taken to drive: one small gate, the load that synthesis assumes too."""
 
@@ -41,18 +57,13 @@ def static_timing(netlist: Netlist, wire_load_ff: float = 0.0, input_slew_ps: fl
         pass_.register(index)
     for index in netlist.combinational:
         pass_.gate(index)
-    ends = [(float(pass_.arrival[net, edge]), (net, edge)) for net in _ends(netlist) for edge in (FALL, RISE)]
-    critical_ps, end = max(ends, default=(0.0, (0, FALL)))
+    ends = [(float(pass_.arrival[net, edge]), Edge(net, edge)) for net in _ends(netlist) for edge in (FALL, RISE)]
+    critical_ps, end = max(ends, default=(0.0, Edge(0, FALL)))
     return Timing(pass_.arrival, pass_.slew, pass_.load, max(critical_ps, 0.0), pass_.path(end))
 
 
 def _loads(netlist: Netlist, wire_load_ff: float) -> NDArray[np.float64]:
-    loads = np.array(netlist.loads_ff)
-    for cell in netlist.cells:
-        outputs = netlist.library[cell.cell_type].outputs
-        for pin, net in cell.pins.items():
-            if pin not in outputs:
-                loads[net] += wire_load_ff
+    loads = netlist.loads_ff(wire_load_ff)
     for port in netlist.ports.values():
         if not port.is_input:
             np.add.at(loads, list(port.nets), OUTPUT_LOAD_FF)
@@ -79,7 +90,7 @@ class _Pass:
         self.load = load_ff
         self.arrival = np.full((nets, 2), -np.inf)
         self.slew = np.full((nets, 2), input_slew_ps)
-        self._cause: dict[tuple[int, int], tuple[int, tuple[int, int] | None]] = {}
+        self._cause: dict[Edge, Cause] = {}
         for port in netlist.ports.values():
             if port.is_input:
                 self.arrival[list(port.nets)] = 0.0
@@ -92,47 +103,37 @@ class _Pass:
             if net is None:
                 continue
             for edge in (FALL, RISE):
-                delay, self.slew[net, edge] = _arc(arc, edge, self._input_slew_ps, float(self.load[net]))
-                self.arrival[net, edge] = max(self.arrival[net, edge], delay)
-                self._cause[net, edge] = (index, None)
+                timing = arc.at(edge, self._input_slew_ps, float(self.load[net]))
+                self.slew[net, edge] = max(timing.slew_ps, 0.0)
+                self.arrival[net, edge] = max(self.arrival[net, edge], timing.delay_ps)
+                self._cause[Edge(net, edge)] = Cause(index, None)
 
     def gate(self, index: int) -> None:
         """Take the latest arrival and the worst slew over all arcs of a gate."""
         cell = self._netlist.cells[index]
-        reached: set[tuple[int, int]] = set()
+        reached: set[Edge] = set()
         for arc in self._netlist.library[cell.cell_type].timing:
             source, net = cell.pins[arc.input_pin], cell.pins.get(arc.output_pin)
             if net is None:
                 continue
             for edge in (FALL, RISE):
-                for source_edge in _source_edges(arc.sense, edge):
+                for source_edge in arc.sense.input_edges(edge):
                     if not np.isfinite(self.arrival[source, source_edge]):
                         continue
-                    delay, out = _arc(arc, edge, float(self.slew[source, source_edge]), float(self.load[net]))
+                    timing = arc.at(edge, float(self.slew[source, source_edge]), float(self.load[net]))
+                    out = max(timing.slew_ps, 0.0)
                     # the first slew replaces the default, worse ones replace better ones
-                    self.slew[net, edge] = max(self.slew[net, edge], out) if (net, edge) in reached else out
-                    reached.add((net, edge))
-                    if self.arrival[source, source_edge] + delay > self.arrival[net, edge]:
-                        self.arrival[net, edge] = self.arrival[source, source_edge] + delay
-                        self._cause[net, edge] = (index, (source, source_edge))
+                    self.slew[net, edge] = max(self.slew[net, edge], out) if Edge(net, edge) in reached else out
+                    reached.add(Edge(net, edge))
+                    if self.arrival[source, source_edge] + timing.delay_ps > self.arrival[net, edge]:
+                        self.arrival[net, edge] = self.arrival[source, source_edge] + timing.delay_ps
+                        self._cause[Edge(net, edge)] = Cause(index, Edge(source, source_edge))
 
-    def path(self, end: tuple[int, int]) -> tuple[str, ...]:
+    def path(self, end: Edge) -> tuple[str, ...]:
         """Return the names of the cells that lead to an edge, first to last."""
         path: list[str] = []
-        point: tuple[int, int] | None = end
+        point: Edge | None = end
         while point is not None and point in self._cause:
             index, point = self._cause[point]
             path.append(self._netlist.cells[index].name)
         return tuple(reversed(path))
-
-
-def _source_edges(sense: Sense, edge: int) -> tuple[int, ...]:
-    if sense is Sense.NON_UNATE:
-        return (FALL, RISE)
-    return (edge,) if sense is Sense.POSITIVE else (1 - edge,)
-
-
-def _arc(arc: TimingArc, edge: int, slew_ps: float, load_ff: float) -> tuple[float, float]:
-    if edge == RISE:
-        return arc.cell_rise.at(slew_ps, load_ff), max(arc.rise_slew.at(slew_ps, load_ff), 0.0)
-    return arc.cell_fall.at(slew_ps, load_ff), max(arc.fall_slew.at(slew_ps, load_ff), 0.0)

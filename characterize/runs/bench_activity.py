@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from characterize.bench.harness import Design as BenchDesign
 from characterize.bench.launch import build_bench, run_bench
-from characterize.bench.simulators import MissingTools, Simulator, find_simulator
+from characterize.bench.simulators import HdlSimulator, MissingTools, find_simulator
 from characterize.bench.verification import gates_under_test
 from characterize.gates.activity import Activity
 from characterize.gates.lowering import GROUPS
 from characterize.gates.simulation import WARM_UP, SimulatedStreams, clock_energy_zj, mean_toggle_energies
 from characterize.gates.timed_netlist import Delays, timed_verilog
-from characterize.gates.vcd import read_windows
+from characterize.gates.vcd import Window, read_windows
+from characterize.kernels.timed import CLOCK_GROUP
 from characterize.mac.integer_model import behaviour_of
 from characterize.mac.interface import Role
 from characterize.mac.vectors import COLUMNS, Vectors
@@ -34,12 +34,12 @@ class BenchSimulator:
 
     streams_per_batch = 1
 
-    def __init__(self, mac: MappedMac, simulator: Simulator) -> None:
+    def __init__(self, mac: MappedMac, simulator: HdlSimulator) -> None:
         """Build the bench; raises RunError naming what to install where the simulator cannot run."""
         toolchain = find_simulator(simulator)
         if isinstance(toolchain, MissingTools):
             raise RunError(f"--simulator {simulator.value}: {toolchain.sentence()}, or use --simulator compiled")
-        timed = simulator is Simulator.ICARUS
+        timed = simulator is HdlSimulator.ICARUS
         delays = Delays.EXACT if timed else Delays.NONE
         self.source = f"{toolchain.version}, {'timed' if timed else 'zero-delay'}"
         self._mac = mac
@@ -47,7 +47,7 @@ class BenchSimulator:
         self._bench = build_bench(
             toolchain,
             behaviour_of(mac.interface),
-            (BenchDesign(design.label, design.module, design.ports, design.ties, design.inverted),),
+            (design,),
             {"gates.v": timed_verilog(mac.lowered, design.module, mac.interface.ports[Role.CLOCK], delays)},
             waves=True,
         )
@@ -56,13 +56,14 @@ class BenchSimulator:
     def run(self, streams: Sequence[OperandStream]) -> SimulatedStreams:
         """Simulate streams one after the other, each with its own warm-up; energies are means over a stream."""
         lowered = self._mac.lowered
-        period_fs = int(lowered.arrays.period_fs[0])
+        period_fs = lowered.period_fs
         steps = [WARM_UP + stream.cycles for stream in streams]
         with tempfile.TemporaryDirectory(prefix="characterize-bench-") as name:
             result = run_bench(self._bench, self._vectors(streams), Path(name), period_fs, compare=False)
             ends = result.start_fs + np.cumsum(steps) * period_fs
             windows = [
-                (int(end) - stream.cycles * period_fs, int(end)) for stream, end in zip(streams, ends, strict=True)
+                Window(int(end) - stream.cycles * period_fs, int(end))
+                for stream, end in zip(streams, ends, strict=True)
             ]
             counts = read_windows(Path(name) / "dump.vcd", lowered.net_names, windows)
         energy = np.zeros((len(streams), 1, len(GROUPS)), np.int64)
@@ -70,7 +71,7 @@ class BenchSimulator:
             energy[index, 0] = np.rint(counts.toggles[index] @ self._toggle_zj / stream.cycles)
             high = counts.high_fs[index] / (stream.cycles * period_fs)
             both = high[lowered.arrays.ff_data] * high[lowered.arrays.ff_output]
-            energy[index, 0, 0] = clock_energy_zj(lowered.arrays, high, both)
+            energy[index, 0, CLOCK_GROUP] = clock_energy_zj(lowered.arrays, high, both)
         cycles = sum(stream.cycles for stream in streams)
         toggles, high_fs = counts.toggles.sum(0), counts.high_fs.sum(0)
         return SimulatedStreams(energy, Activity(lowered.net_names, toggles, high_fs, cycles, period_fs, self.source))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from characterize.energy.results import REFERENCE
 from characterize.gates.saif import write_saif
 from characterize.mac.interface import Role
+from characterize.reports.comparison import TABLE_FILE
 from characterize.runs.pipeline import RunOutcome
+from characterize.runs.record import RECORD_FILE, RunRecord
 from characterize.runs.recorded_run import CELLS_FILE, NETLIST_FILE, copy_sources
-from characterize.spec import RunSpec
 from characterize.technology.cell_models import cell_models
 from hwsim.energy.mac_table import MacEnergyTable
 from hwsim.files.writing import write_bytes, write_json, write_text
@@ -22,10 +21,8 @@ from hwsim.files.writing import write_bytes, write_json, write_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TABLE_FILE = "mac_energy.json"
 
-
-def write_run(outcome: RunOutcome, spec: RunSpec, folder: Path, wall_s: float) -> None:
+def write_run(outcome: RunOutcome, folder: Path, wall_s: float) -> None:
     """Write all files of a run into a folder; all but `timestamp` and `wall_s` in run.json follow from the spec."""
     table = outcome.table
     write_json(folder / TABLE_FILE, table_json(table))
@@ -35,13 +32,9 @@ def write_run(outcome: RunOutcome, spec: RunSpec, folder: Path, wall_s: float) -
     write_text(folder / CELLS_FILE, cell_models(outcome.mac.netlist.library))
     copy_sources(outcome.mac.design, folder)
     write_text(folder / "activity.saif", activity_saif(outcome))
-    record = {
-        "schema": 1,
-        **table.provenance,
-        "timestamp": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "wall_s": round(wall_s, 3),
-    }
-    write_json(folder / "run.json", record)
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    record = RunRecord(**dict(outcome.provenance), timestamp=now, wall_s=round(wall_s, 3))
+    record.to_json(folder / RECORD_FILE)
     write_plots(outcome, folder)
 
 
@@ -53,16 +46,17 @@ def table_json(table: MacEnergyTable) -> dict[str, Any]:
 
 def table_csv(table: MacEnergyTable) -> str:
     """Return one line a precision pair and accounting."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["accounting", "weight_bits", "activation_bits", "energy_fj", "ci95_rel", "r_q"])
+    import pandas as pd
+
     accountings: dict[str, Any] = (table.model_extra or {})["accountings"]
-    for accounting, figures in accountings.items():
-        for w, row in figures["energy_fj"].items():
-            for a, energy_fj in row.items():
-                ci, r_q = figures["ci95_rel"][w][a], figures["r_q"][w][a]
-                writer.writerow([accounting, w, a, f"{energy_fj:.4f}", f"{ci:.5f}", f"{r_q:.5f}"])
-    return stream.getvalue()
+    rows = [
+        (accounting, w, a, f"{energy_fj:.4f}", f"{figures['ci95_rel'][w][a]:.5f}", f"{figures['r_q'][w][a]:.5f}")
+        for accounting, figures in accountings.items()
+        for w, row in figures["energy_fj"].items()
+        for a, energy_fj in row.items()
+    ]
+    columns = ["accounting", "weight_bits", "activation_bits", "energy_fj", "ci95_rel", "r_q"]
+    return pd.DataFrame(rows, columns=columns).to_csv(index=False)
 
 
 def weight_csv(table: MacEnergyTable) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, computed_field
 
-from characterize.bench.simulators import Simulator, Toolchain, find_simulator
+from characterize.bench.simulators import HdlSimulator, Toolchain, find_simulator
 from characterize.gates.activity import Activity
 from characterize.gates.lowering import LoweredNetlist
 from characterize.gates.simulation import WARM_UP, TimedSimulator
@@ -30,13 +30,32 @@ TOLERANCE = 0.01
 """Relative difference of all toggles that still counts as agreement."""
 
 
-@dataclass(frozen=True)
-class ToggleComparison:
+class NotCompared(BaseModel):
+    """Why toggles were not compared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    status: Literal["not compared"] = "not compared"
+    reason: str
+
+    @property
+    def agrees(self) -> bool:
+        """Nothing was found to differ."""
+        return True
+
+    def sentence(self) -> str:
+        """Return the reason in one line."""
+        return f"{self.status}: {self.reason}"
+
+
+class ToggleComparison(BaseModel):
     """Toggles of two simulations of the same netlist and stimulus.
 
     `difference_rel`: sum over nets of the differences' magnitudes, relative to all toggles of `reference`; `worst_net`
     differs most.
     """
+
+    model_config = ConfigDict(frozen=True)  # `agrees` is written, and follows from the rest when read
 
     reference: str
     nets: int
@@ -48,6 +67,7 @@ class ToggleComparison:
     worst_toggles: int
     worst_reference_toggles: int
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def agrees(self) -> bool:
         """Tell whether the difference is within TOLERANCE."""
@@ -60,10 +80,6 @@ class ToggleComparison:
         if self.difference_rel > 0:
             apart += f", worst '{self.worst_net}' ({self.worst_toggles} and {self.worst_reference_toggles})"
         return f"{counted}, {self.reference} {self.reference_toggles}: {apart}"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the comparison as plain JSON values."""
-        return {**asdict(self), "agrees": self.agrees}
 
 
 def compare_toggles(activity: Activity, reference: Activity, clock: str) -> ToggleComparison:
@@ -87,20 +103,22 @@ def compare_toggles(activity: Activity, reference: Activity, clock: str) -> Togg
     )
 
 
-def check_toggles(run: RecordedRun, cycles: int, seed: int, vcd_file: Path | None = None) -> ToggleComparison | str:
+def check_toggles(
+    run: RecordedRun, cycles: int, seed: int, vcd_file: Path | None = None
+) -> ToggleComparison | NotCompared:
     """Compare toggles of a recorded run's netlist on DNN-like streams, or return what to install to do so."""
-    icarus = find_simulator(Simulator.ICARUS)
+    icarus = find_simulator(HdlSimulator.ICARUS)
     if not isinstance(icarus, Toolchain):
-        return icarus.sentence()
-    lowered, drive = lower_mac(run.netlist, run.interface, run.period_ps, run.wire_load_ff)
-    widths = (run.interface.weight_bits, run.interface.activation_bits, run.interface.psum_bits)
-    generator = stream_generator(OperandSpec(), seed, run.interface.activation_signed, widths)
+        return NotCompared(reason=icarus.sentence())
+    spec, interface = run.record.spec, run.record.interface
+    lowered, drive = lower_mac(run.netlist, interface, spec.period_ps, spec.wire_load_ff)
+    generator = stream_generator(OperandSpec(), seed, interface.activation_signed, interface.widths)
     parts = [generator.stream(0, 8, 8)]
     while sum(part.cycles for part in parts) < cycles:
         parts.append(generator.stream(len(parts), 8, 8))
     columns = ("weight", "activation", "psum", "load")
     joined = {name: np.concatenate([getattr(part, name) for part in parts])[:cycles] for name in columns}
-    return compare_with_icarus(lowered, drive, run.interface.ports[Role.CLOCK], OperandStream(**joined), vcd_file)
+    return compare_with_icarus(lowered, drive, interface.ports[Role.CLOCK], OperandStream(**joined), vcd_file)
 
 
 def replay(
@@ -111,10 +129,10 @@ def replay(
     Counting starts behind the warm-up, as in the compiled simulation. `vcd_file` receives the dump. Raises RunError
     where Icarus is missing or fails.
     """
-    icarus = find_simulator(Simulator.ICARUS)
+    icarus = find_simulator(HdlSimulator.ICARUS)
     if not isinstance(icarus, Toolchain):
         raise RunError(icarus.sentence())
-    period_fs = int(lowered.arrays.period_fs[0])
+    period_fs = lowered.period_fs
     with tempfile.TemporaryDirectory(prefix="characterize-icarus-") as name:
         folder = Path(name)
         write_replay(lowered, clock, stimulus, warm_up, folder)
@@ -146,7 +164,7 @@ def write_replay(
     delays: Delays = Delays.EXACT,
 ) -> None:
     """Write netlist, testbench and stimulus of a replay into a folder."""
-    period_fs = int(lowered.arrays.period_fs[0])
+    period_fs = lowered.period_fs
     (folder / "netlist.v").write_text(timed_verilog(lowered, "timed", clock, delays))
     # the last column is the leftmost bit of a word
     rows = np.ascontiguousarray(stimulus[:, ::-1]) + ord("0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from characterize.bench.verification import MacUnit
 from characterize.energy.measurement import StreamSimulator
 from characterize.gates.cones import gate_groups
 from characterize.gates.lowering import LoweredNetlist, collect, lower
@@ -30,6 +31,10 @@ class MappedMac:
     netlist: Netlist
     lowered: LoweredNetlist
     drive: PortDrive
+
+    def unit(self, wraps: bool) -> MacUnit:
+        """Return RTL and netlist as the bench drives them; `wraps` as in MacUnit."""
+        return MacUnit(self.design, self.interface, self.netlist, self.synthesis.verilog, wraps)
 
     def simulator(self, kind: ActivityKind) -> StreamSimulator:
         """Return the compiled simulator of a kind."""

@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from characterize.mac.operands import Integers, integer_range
 from hwsim.errors import InputError
 
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 class Operand(Protocol):
@@ -35,11 +35,9 @@ def laplace_clip(bits: int) -> float:
     function; a one-sided variable has one bit more. Source: Banner et al., Post-training 4-bit quantization (ACIQ),
     NeurIPS 2019.
     """
-    target = 3.0 * 4.0**bits
-    root = math.log(target)
-    for _ in range(60):  # Newton on x e^x = target, in the logarithm
-        root -= (root + math.log(root) - math.log(target)) / (1 + 1 / root)
-    return root
+    from scipy.special import lambertw
+
+    return float(lambertw(3.0 * 4.0**bits).real)
 
 
 @dataclass(frozen=True)
@@ -143,12 +141,14 @@ class TensorValues:
         return narrowed
 
 
-def integer_range(bits: int, signed: bool) -> tuple[int, int]:
-    """Return the smallest and largest integer of a precision."""
-    return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+class Tensors(NamedTuple):
+    """Values of a quantized network."""
+
+    weights: TensorValues
+    activations: TensorValues
 
 
-def read_tensors(path: Path, signed_activations: bool) -> tuple[TensorValues, TensorValues]:
+def read_tensors(path: Path, signed_activations: bool) -> Tensors:
     """Read weights and activations of a quantized network from an .npz.
 
     Integer arrays of any shape: `weights` and `activations` hold 8-bit values; `weights_4`, `activations_4` and so on
@@ -164,7 +164,7 @@ def read_tensors(path: Path, signed_activations: bool) -> tuple[TensorValues, Te
         raise InputError(f"--operands '{path}' is not an .npz of plain arrays: {error}") from None
     weights = _tensor(path, arrays, "weights", signed=True)
     activations = _tensor(path, arrays, "activations", signed=signed_activations)
-    return weights, activations
+    return Tensors(weights, activations)
 
 
 def _tensor(path: Path, arrays: dict[str, NDArray[np.generic]], name: str, signed: bool) -> TensorValues:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from characterize.spec import Alignment, Dataflow, OperandSpec
+from characterize.mac.interface import OWN_WIDTHS, PortWidths
+from characterize.mac.operands import Integers, wrapped
+from characterize.spec import Alignment, Dataflow, Distribution, OperandSpec
 from characterize.streams.operands import (
-    Integers,
     LaplaceWeights,
     Operand,
     RectifiedActivations,
@@ -31,7 +32,7 @@ class Pruned(str, Enum):
 
 @dataclass(frozen=True)
 class OperandStream:
-    """Port values of one PE, each `int64[cycles]`: weight, activation and psum already aligned to the ports.
+    """Port values of one PE, each `int64[cycles]`; of a finished stream they are aligned to the ports.
 
     `load` is 1 where a new weight enters the PE.
     """
@@ -51,8 +52,7 @@ class OperandStream:
 class StreamGenerator:
     """Draws streams; stream `index` uses the same random numbers for every precision pair and every pruned operand.
 
-    `weights_per_stream` weights (or rows of them) make one stream; `weight_port_bits`, `activation_port_bits` and
-    `psum_port_bits` are the widths of the hardware.
+    `weights_per_stream` weights (or rows of them) make one stream; `widths` are those of the hardware.
     """
 
     spec: OperandSpec
@@ -60,9 +60,7 @@ class StreamGenerator:
     activations: Operand
     seed: int
     weights_per_stream: int = 12
-    weight_port_bits: int = 8
-    activation_port_bits: int = 8
-    psum_port_bits: int = 32
+    widths: PortWidths = OWN_WIDTHS
 
     @property
     def cycles(self) -> int:
@@ -74,20 +72,19 @@ class StreamGenerator:
         """Return stream `index` at a precision."""
         generator = np.random.default_rng([self.seed, index])
         if self.spec.dataflow is Dataflow.WEIGHT_STATIONARY:
-            parts = self._weight_stationary(generator, weight_bits, activation_bits, pruned)
+            drawn = self._weight_stationary(generator, weight_bits, activation_bits, pruned)
         else:
-            parts = self._row_stationary(generator, weight_bits, activation_bits, pruned)
-        weight, activation, psum, load = parts
+            drawn = self._row_stationary(generator, weight_bits, activation_bits, pruned)
+        weight_shift = activation_shift = 0
         if self.spec.alignment is Alignment.MSB:
-            weight_shift = self.weight_port_bits - weight_bits
-            activation_shift = self.activation_port_bits - activation_bits
-            weight, activation = weight << weight_shift, activation << activation_shift
-            psum = psum << (weight_shift + activation_shift)
-        return OperandStream(weight, activation, _wrap(psum, self.psum_port_bits), load)
+            weight_shift = self.widths.weight - weight_bits
+            activation_shift = self.widths.activation - activation_bits
+        psum = wrapped(drawn.psum << (weight_shift + activation_shift), self.widths.psum)
+        return OperandStream(drawn.weight << weight_shift, drawn.activation << activation_shift, psum, drawn.load)
 
     def _weight_stationary(
         self, generator: np.random.Generator, weight_bits: int, activation_bits: int, pruned: Pruned
-    ) -> tuple[Integers, Integers, Integers, Integers]:
+    ) -> OperandStream:
         """A weight a hold; position d of the chain receives the products of the d PEs upstream of it.
 
         All PEs of the chain have their own weights and activations of the same statistics. Successive holds visit the
@@ -107,11 +104,11 @@ class StreamGenerator:
             weight = weight * np.repeat(generator.random(holds) < 0.5, hold)
         if pruned is Pruned.ACTIVATION:
             activation = np.zeros_like(activation)
-        return weight, activation, psum.reshape(-1), load
+        return OperandStream(weight, activation, psum.reshape(-1), load)
 
     def _row_stationary(
         self, generator: np.random.Generator, weight_bits: int, activation_bits: int, pruned: Pruned
-    ) -> tuple[Integers, Integers, Integers, Integers]:
+    ) -> OperandStream:
         """A new weight each cycle, a row of `chain_depth` weights for `hold_cycles` outputs; psum_in is its own sum."""
         rows, outputs, length = self.weights_per_stream, self.spec.hold_cycles, self.spec.chain_depth
         weights = self.weights.draw(generator.random((rows, length, 1)), weight_bits)[:, :, 0]
@@ -125,32 +122,24 @@ class StreamGenerator:
         repeated = np.broadcast_to(weights[:, None, :], (rows, outputs, length))
         products = repeated * activations.reshape(rows, outputs, length)
         psum = np.cumsum(products, axis=2) - products
-        return repeated.reshape(-1), activations.reshape(-1), psum.reshape(-1), np.ones(psum.size, np.int64)
+        load = np.ones(psum.size, np.int64)
+        return OperandStream(repeated.reshape(-1), activations.reshape(-1), psum.reshape(-1), load)
 
 
 def stream_generator(
-    spec: OperandSpec, seed: int, signed_activations: bool, widths: tuple[int, int, int] = (8, 8, 32)
+    spec: OperandSpec, seed: int, signed_activations: bool, widths: PortWidths = OWN_WIDTHS
 ) -> StreamGenerator:
-    """Return the generator of a specification; reads the .npz where operands name one.
-
-    `widths`: bits of the weight, activation and psum ports.
-    """
+    """Return the generator of a specification; reads the .npz where operands name one."""
     weights: Operand
     activations: Operand
-    if spec.operands == "dnn":
+    if spec.operands == Distribution.DNN.value:
         weights = LaplaceWeights()
         activations = RectifiedActivations(spec.zero_activation_share, signed_activations)
-    elif spec.operands == "uniform":
+    elif spec.operands == Distribution.UNIFORM.value:
         weights, activations = UniformIntegers(signed=True), UniformIntegers(signed=signed_activations)
     else:
         weights, activations = read_tensors(Path(spec.operands), signed_activations)
-    return StreamGenerator(spec, weights, activations, seed, 12, *widths)
-
-
-def _wrap(values: Integers, bits: int) -> Integers:
-    """Wrap to two's complement of a width, as the psum port does."""
-    half = np.int64(1) << np.int64(bits - 1)
-    return ((values + half) & ((np.int64(1) << np.int64(bits)) - 1)) - half
+    return StreamGenerator(spec, weights, activations, seed, widths=widths)
 
 
 def bit_columns(values: Integers, bits: int) -> NDArray[np.uint8]:

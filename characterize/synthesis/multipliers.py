@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
 
 from characterize.mac.interface import MacInterface, Role
 from characterize.synthesis.yosys import Design
 from hwsim.errors import unknown_name
+from hwsim.files.document import Document
 
 TOP = "mac"
 UNSIGNED_SUFFIX = "-unsigned"
@@ -59,6 +63,34 @@ MULTIPLIERS: dict[str, Multiplier] = {
     )
 }
 """Every architecture by name: weights are signed; activations are signed, or unsigned with the suffix `-unsigned`."""
+
+
+class MultiplierEntry(BaseModel):
+    """One architecture as `characterize multipliers --json` lists it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    description: str
+    activation_signed: bool
+
+
+class MultiplierList(Document):
+    """What `characterize multipliers --json` writes."""
+
+    KIND: ClassVar[str] = "a list of multipliers"
+
+    default: str
+    multipliers: tuple[MultiplierEntry, ...]
+
+
+def multiplier_list() -> MultiplierList:
+    """Return every built-in architecture."""
+    entries = tuple(
+        MultiplierEntry(name=one.name, description=one.description, activation_signed=one.activation_signed)
+        for one in MULTIPLIERS.values()
+    )
+    return MultiplierList(default=DEFAULT_MULTIPLIER, multipliers=entries)
 
 
 def rtl_folder() -> Path:

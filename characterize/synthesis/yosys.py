@@ -53,6 +53,12 @@ class Design:
     parameters: Mapping[str, int]
     keep_blocks: bool = True
 
+    @property
+    def recorded_names(self) -> list[str]:
+        """The names under which a run keeps the files: their own, numbered where two are the same."""
+        names = [file.name for file in self.files]
+        return names if len(set(names)) == len(names) else [f"{index}_{name}" for index, name in enumerate(names)]
+
 
 @dataclass(frozen=True)
 class Synthesis:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,12 @@ class Sense(Enum):
     POSITIVE = "positive_unate"
     NEGATIVE = "negative_unate"
     NON_UNATE = "non_unate"
+
+    def input_edges(self, output_edge: int) -> tuple[int, ...]:
+        """Return the input edges (0 falling, 1 rising) that can cause an output edge."""
+        if self is Sense.NON_UNATE:
+            return (0, 1)
+        return (output_edge,) if self is Sense.POSITIVE else (1 - output_edge,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +84,13 @@ def _bracket(axis: NDArray[np.float64], value: float) -> tuple[int, float]:
     return index, float((value - axis[index]) / (axis[index + 1] - axis[index]))
 
 
+class EdgeTiming(NamedTuple):
+    """Delay of an output edge and its slew, ps."""
+
+    delay_ps: float
+    slew_ps: float
+
+
 @dataclass(frozen=True)
 class Pin:
     """A signal pin; `function` (outputs of combinational cells) is over the cell's inputs in order."""
@@ -106,6 +120,18 @@ class TimingArc:
     fall_slew: Table
     when: BooleanFunction | None = None
 
+    def at(self, rising: bool | int, slew_ps: float, load_ff: float) -> EdgeTiming:
+        """Return delay and slew of an output edge at an input slew and load."""
+        return EdgeTiming(self.delay(rising).at(slew_ps, load_ff), self.output_slew(rising).at(slew_ps, load_ff))
+
+    def delay(self, rising: bool | int) -> Table:
+        """Return the delays of an output edge."""
+        return self.cell_rise if rising else self.cell_fall
+
+    def output_slew(self, rising: bool | int) -> Table:
+        """Return the slews of an output edge."""
+        return self.rise_slew if rising else self.fall_slew
+
 
 @dataclass(frozen=True, eq=False)
 class PowerArc:
@@ -122,6 +148,10 @@ class PowerArc:
     fall_fj: Table
     when: BooleanFunction | None = None
 
+    def energy(self, rising: bool | int) -> Table:
+        """Return the energies of an edge of the pin."""
+        return self.rise_fj if rising else self.fall_fj
+
 
 @dataclass(frozen=True)
 class FlipFlop:
@@ -136,7 +166,7 @@ class FlipFlop:
 
 @dataclass(frozen=True)
 class Cell:
-    """One library cell; `usable` is false for cells that synthesis and simulation cannot use (latches, scan, ...)."""
+    """One library cell with its pins and arcs."""
 
     name: str
     area_um2: float
@@ -145,7 +175,6 @@ class Cell:
     flip_flop: FlipFlop | None = None
     timing: tuple[TimingArc, ...] = ()
     power: tuple[PowerArc, ...] = ()
-    usable: bool = True
 
     @property
     def inputs(self) -> tuple[str, ...]:

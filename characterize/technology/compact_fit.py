@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,21 @@ MAX_FITTED_INPUTS = 5
 """Cells of more inputs are left out: their many states fill a table, and a MAC places next to none."""
 
 
+class Corners(NamedTuple):
+    """The two points of an axis of a 2 x 2 table."""
+
+    low: float
+    high: float
+
+
+class FitPoints(NamedTuple):
+    """Where a table is fitted, float64[17 * 17] each: slews (ps), loads (fF) and how much a point counts."""
+
+    slews_ps: NDArray[np.float64]
+    loads_ff: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class FitRegion:
     """Where the fit has to be good: the slews and loads that a MAC's gates see, log-normal around their medians.
@@ -36,23 +51,23 @@ class FitRegion:
     load_spread: float = 0.65
 
     @property
-    def slew_corners_ps(self) -> tuple[float, float]:
+    def slew_corners_ps(self) -> Corners:
         """Return the slews of the 2 x 2 tables."""
-        return _two_digits(0.6 * self.slew_median_ps), _two_digits(2.5 * self.slew_median_ps)
+        return Corners(_two_digits(0.6 * self.slew_median_ps), _two_digits(2.5 * self.slew_median_ps))
 
     @property
-    def load_corners_ff(self) -> tuple[float, float]:
+    def load_corners_ff(self) -> Corners:
         """Return the loads of the 2 x 2 tables."""
-        return _two_digits(0.5 * self.load_median_ff), _two_digits(3.5 * self.load_median_ff)
+        return Corners(_two_digits(0.5 * self.load_median_ff), _two_digits(3.5 * self.load_median_ff))
 
-    def points(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return slews, loads and weights: float64[17 * 17] each, within two and a half spreads."""
+    def points(self) -> FitPoints:
+        """Return the points of the fit, within two and a half spreads."""
         steps = np.linspace(-2.5, 2.5, 17)
         slew_steps, load_steps = (grid.ravel() for grid in np.meshgrid(steps, steps, indexing="ij"))
         slews = self.slew_median_ps * np.exp(self.slew_spread * slew_steps)
         loads = self.load_median_ff * np.exp(self.load_spread * load_steps)
         weights = np.exp(-(slew_steps**2 + load_steps**2) / 2)
-        return slews, loads, weights / weights.sum()
+        return FitPoints(slews, loads, weights / weights.sum())
 
 
 def _two_digits(value: float) -> float:

@@ -7,6 +7,7 @@ import re
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from hwsim.errors import InputError
 
@@ -39,13 +40,20 @@ class Group:
         return [group for group in self.groups if group.kind == kind]
 
 
+class Span(NamedTuple):
+    """Where a piece of text starts and ends."""
+
+    start: int
+    end: int
+
+
 @dataclass(frozen=True)
 class LibertyText:
-    """A Liberty file cut into the library's header and its cells, each by start and end in the text."""
+    """A Liberty file cut into the library's header and its cells."""
 
     path: Path
     header: Group
-    cells: dict[str, tuple[int, int]]
+    cells: dict[str, Span]
     text: str
 
     def pin_count(self, name: str) -> int:
@@ -54,8 +62,9 @@ class LibertyText:
 
     def cell(self, name: str) -> Group:
         """Parse one cell."""
-        start, end = self.cells[name]
-        return parse_group(self.path, self.text[start:end], self.text.count("\n", 0, start) + 1)
+        span = self.cells[name]
+        line = self.text.count("\n", 0, span.start) + 1
+        return parse_group(self.path, self.text[span.start : span.end], line)
 
 
 def read_text(path: Path) -> str:
@@ -87,7 +96,7 @@ def split_cells(path: Path, text: str) -> LibertyText:
         )
     header = parse_group(path, text[: marks[0].start()] + "}", 1)
     ends = [mark.start() for mark in marks[1:]] + [text.rindex("}")]
-    cells = {m.group(1): (m.start(), end) for m, end in zip(marks, ends, strict=True)}
+    cells = {m.group(1): Span(m.start(), end) for m, end in zip(marks, ends, strict=True)}
     return LibertyText(path, header, cells, text)
 
 

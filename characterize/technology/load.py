@@ -23,26 +23,8 @@ from characterize.technology.cell_library import (
     TimingArc,
 )
 from characterize.technology.liberty_reader import read_liberty
-from characterize.technology.liberty_writer import write_liberty
 from hwsim.errors import InputError
 from hwsim.files.reading import read_json
-
-__all__ = [
-    "Cell",
-    "CellLibrary",
-    "FlipFlop",
-    "Pin",
-    "PinDirection",
-    "PowerArc",
-    "Sense",
-    "Table",
-    "TimingArc",
-    "embedded_library",
-    "load_library",
-    "read_compact",
-    "read_liberty",
-    "write_liberty",
-]
 
 EMBEDDED_TABLE = Path(__file__).parents[1] / "data" / "technology.json"
 """The compact table this release ships; `characterize fit-technology` wrote it."""

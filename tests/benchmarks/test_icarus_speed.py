@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from characterize.bench.simulators import MissingTools, Simulator, find_simulator
+from characterize.bench.simulators import HdlSimulator, MissingTools, find_simulator
 from characterize.gates.simulation import WARM_UP, TimedSimulator
 from characterize.gates.timed_netlist import Delays
 from characterize.runs.icarus_check import write_replay
@@ -44,7 +44,7 @@ def icarus_seconds(folder: Path, write: Callable[[Path], None]) -> float:
 
 @pytest.mark.parametrize("delays", [Delays.GATE, Delays.EXACT])
 def test_compiled_timed_simulation_outruns_icarus(tmp_path: Path, delays: Delays) -> None:
-    found = find_simulator(Simulator.ICARUS)
+    found = find_simulator(HdlSimulator.ICARUS)
     if isinstance(found, MissingTools):
         pytest.skip(found.sentence())
     design, interface = mac_design(DEFAULT_MULTIPLIER)

@@ -7,7 +7,6 @@ import pytest
 from characterize.mac.interface import MacInterface, Role
 from characterize.netlist.interface_discovery import discover_interface
 from characterize.netlist.netlist import netlist_from_verilog
-from characterize.spec import parse_parameters
 from characterize.synthesis.multipliers import mac_design
 from characterize.synthesis.yosys import Design, synthesize
 from characterize.technology.load import embedded_library
@@ -160,15 +159,9 @@ def test_parameters_reach_the_users_module(tmp_path: Path) -> None:
         " always @(posedge clk) psum_out <= psum_out + weight * activation; endmodule"
     )
     library = embedded_library()
-    parameters = dict(parse_parameters(("W=6",)))
+    parameters = {"W": 6}
     netlist = netlist_from_verilog(synthesize(Design((file,), "mine", parameters), library, 1000.0).verilog, library)
     assert discover_interface(netlist, {}).weight_bits == 6
-
-
-@pytest.mark.parametrize("entry", ["W", "W=x", "=3", "8W=3", "W=1.5"])
-def test_a_malformed_parameter_is_refused(entry: str) -> None:
-    with pytest.raises(InputError, match="write NAME=INTEGER"):
-        parse_parameters((entry,))
 
 
 def test_implicit_nets_and_initial_values_are_legal_verilog(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from characterize.bench.simulators import MissingTools, Simulator, find_simulator
+from characterize.bench.simulators import HdlSimulator, MissingTools, find_simulator
 from characterize.gates.activity import Activity
 from characterize.gates.saif import write_saif
 from characterize.gates.simulation import TimedSimulator
-from characterize.gates.vcd import read_vcd, read_windows, with_netlist_names
+from characterize.gates.vcd import Window, read_vcd, read_windows, with_netlist_names
 from characterize.runs.bench_activity import BenchSimulator
 from characterize.runs.icarus_check import compare_toggles, compare_with_icarus
 from characterize.runs.mapped_mac import MappedMac, map_mac
@@ -47,7 +47,7 @@ def activity(toggles: list[int], high_fs: list[int]) -> Activity:
 
 
 def test_toggles_equal_icarus_on_every_net(mac: MappedMac, stream: OperandStream, tmp_path: Path) -> None:
-    found = find_simulator(Simulator.ICARUS)
+    found = find_simulator(HdlSimulator.ICARUS)
     if isinstance(found, MissingTools):
         pytest.skip(found.sentence())
     comparison = compare_with_icarus(mac.lowered, mac.drive, "clk", stream, tmp_path / "waves.vcd")
@@ -149,12 +149,12 @@ def test_a_damaged_dump_is_refused(tmp_path: Path, change: tuple[str, str], comp
 
 
 def test_activity_of_the_cocotb_bench_equals_the_compiled_one(mac: MappedMac, stream: OperandStream) -> None:
-    found = find_simulator(Simulator.ICARUS)
+    found = find_simulator(HdlSimulator.ICARUS)
     if isinstance(found, MissingTools):
         pytest.skip(found.sentence())
     short = OperandStream(*(getattr(stream, name)[:40] for name in ("weight", "activation", "psum", "load")))
     compiled = TimedSimulator(mac.lowered, mac.drive).run([short, short])
-    benched = BenchSimulator(mac, Simulator.ICARUS).run([short, short])
+    benched = BenchSimulator(mac, HdlSimulator.ICARUS).run([short, short])
     data = np.array([name != "clk" for name in compiled.activity.net_names])
     assert np.array_equal(benched.activity.toggles[data], compiled.activity.toggles[data])
     assert np.array_equal(benched.activity.high_fs[data], compiled.activity.high_fs[data])
@@ -164,14 +164,14 @@ def test_activity_of_the_cocotb_bench_equals_the_compiled_one(mac: MappedMac, st
 
 
 def test_a_simulator_that_is_not_there_is_named(mac: MappedMac, monkeypatch: pytest.MonkeyPatch) -> None:
-    missing = MissingTools(Simulator.VERILATOR, ("g++",))
+    missing = MissingTools(HdlSimulator.VERILATOR, ("g++",))
     monkeypatch.setattr("characterize.runs.bench_activity.find_simulator", lambda simulator: missing)
     with pytest.raises(RunError, match="--simulator verilator: verilator cannot run here: install g\\+\\+"):
-        BenchSimulator(mac, Simulator.VERILATOR)
+        BenchSimulator(mac, HdlSimulator.VERILATOR)
 
 
 def test_windows_of_a_dump_are_counted_apart(tmp_path: Path) -> None:
     (tmp_path / "d.vcd").write_text(DUMP)
-    counts = read_windows(tmp_path / "d.vcd", ("0", "1", "a", "b"), [(10_000, 12_000), (12_500, 14_000)])
+    counts = read_windows(tmp_path / "d.vcd", ("0", "1", "a", "b"), [Window(10_000, 12_000), Window(12_500, 14_000)])
     assert counts.toggles[:, 2:].tolist() == [[1, 0], [1, 1]]
     assert counts.high_fs[:, 2:].tolist() == [[1000, 2000], [500, 500]]

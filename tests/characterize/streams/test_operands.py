@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from characterize.mac.operands import integer_range
 from characterize.streams.operands import (
     CorrelatedGaussian,
     LaplaceWeights,
     RectifiedActivations,
     TensorValues,
     UniformIntegers,
-    integer_range,
     laplace_clip,
     read_tensors,
 )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
+from characterize.mac.interface import PortWidths
 from characterize.spec import Alignment, Dataflow, OperandSpec
 from characterize.streams.port_drive import PortDrive
 from characterize.streams.stimulus import Pruned, bit_columns, stream_generator
 
 WS = OperandSpec(hold_cycles=8, chain_depth=4)
-RS = replace(WS, dataflow=Dataflow.ROW_STATIONARY)
+RS = WS.replaced(dataflow=Dataflow.ROW_STATIONARY)
 
 
 def test_weight_stationary_holds_and_loads() -> None:
@@ -23,7 +22,7 @@ def test_weight_stationary_holds_and_loads() -> None:
 
 
 def test_psum_grows_along_the_chain() -> None:
-    generator = stream_generator(replace(WS, operands="uniform"), 3, True)
+    generator = stream_generator(WS.replaced(operands="uniform"), 3, True)
     squares = np.zeros(4)
     for index in range(40):
         psum = generator.stream(index, 8, 8).psum.reshape(3, 4, 8).astype(float)
@@ -46,7 +45,7 @@ def test_row_stationary_adds_up_its_own_products() -> None:
 @pytest.mark.parametrize("spec", [WS, RS])
 def test_msb_alignment_shifts_operands_and_sums(spec: OperandSpec) -> None:
     low = stream_generator(spec, 5, True).stream(0, 3, 5)
-    high = stream_generator(replace(spec, alignment=Alignment.MSB), 5, True).stream(0, 3, 5)
+    high = stream_generator(spec.replaced(alignment=Alignment.MSB), 5, True).stream(0, 3, 5)
     assert (high.weight == low.weight << 5).all()
     assert (high.activation == low.activation << 3).all()
     assert (high.psum == low.psum << 8).all()
@@ -73,9 +72,9 @@ def test_streams_differ_by_index_and_repeat_by_seed() -> None:
 
 
 def test_a_narrow_psum_port_wraps() -> None:
-    generator = stream_generator(replace(WS, operands="uniform"), 1, True, (8, 8, 12))
+    generator = stream_generator(WS.replaced(operands="uniform"), 1, True, PortWidths(psum=12))
     psum = generator.stream(0, 8, 8).psum
-    wide = stream_generator(replace(WS, operands="uniform"), 1, True).stream(0, 8, 8).psum
+    wide = stream_generator(WS.replaced(operands="uniform"), 1, True).stream(0, 8, 8).psum
     assert psum.min() >= -2048 and psum.max() < 2048
     assert ((psum - wide) % 4096 == 0).all()
 
