@@ -1,0 +1,121 @@
+"""A setting is one field: its option, help, choices, default, configuration key and check all come from there."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from hwsim.commandline.group import CommandGroup
+from hwsim.commandline.options import SectionedCommand, asked, is_code, spec_options
+from hwsim.errors import InputError
+from hwsim.files.spec import Shown, Spec, setting
+
+
+class Colour(str, Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Paint(Spec):
+    name: str = setting(..., "What is painted.", Shown(metavar="MODULE:NAME", names_code=True))
+    colour: Colour = setting(Colour.RED, "The colour.", Shown("Look"))
+    coats: int = setting(2, "How often.", Shown("Look"), ge=1)
+    gloss: bool = setting(False, "Whether it shines.", Shown("Look"))
+    tools: tuple[str, ...] = setting((), "What is used.", Shown("Look", split=True))
+    rooms: tuple[Path, ...] = setting((), "Where.", Shown("Look", option="--room"))
+    inner: int = setting(0, "Not asked for.", Shown(option=None))
+
+
+@click.group(cls=CommandGroup)
+def house() -> None:
+    """A house."""
+
+
+@house.command(cls=SectionedCommand)
+@spec_options(Paint)
+def paint(**options: Any) -> None:
+    """Paint a thing."""
+    click.echo(repr(Paint.of(asked(Paint, options)).as_json()))
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(house, ["paint", *arguments])
+
+
+def test_options_become_settings() -> None:
+    result = run(
+        "--name", "door", "--colour", "blue", "--gloss", "--tools", "brush, roll", "--room", "a", "--room", "b"
+    )
+    assert result.exit_code == 0
+    assert eval(result.output) == {
+        "name": "door", "colour": "blue", "coats": 2, "gloss": True, "tools": ["brush", "roll"],
+        "rooms": ["a", "b"], "inner": 0,
+    }  # fmt: skip
+
+
+def test_help_is_made_from_the_fields() -> None:
+    text = run("--help").output
+    assert text.index("Options:") < text.index("Look:")
+    assert "[red|blue]" in text
+    assert "[default: red]" in text
+    assert "[default: off]" in text
+    assert "--inner" not in text
+
+
+def test_the_command_line_comes_before_the_file(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text('name = "door"\ncolour = "blue"\ncoats = 3\n')
+    content = eval(run("--config", str(config), "--coats", "1").output)
+    assert (content["colour"], content["coats"]) == ("blue", 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('color = "red"', "unknown setting 'color': did you mean colour?"),
+        ('name = "door"\ncoats = "many"', "--coats is 'many'"),
+        ('name = "door"\ncolour = "reed"', "unknown value 'reed': did you mean red?"),
+        ('name = "shed:door"', "names code ('shed:door')"),
+        ("name = ", "is not TOML"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, text: str, said: str) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(text)
+    result = run("--config", str(config))
+    assert result.exit_code == 2
+    assert said in result.output
+    assert len(result.output.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "--name is missing"),
+        ({"name": "door", "coats": 0}, "--coats is 0: input should be greater than or equal to 1"),
+        ({"name": "door", "coat": 1}, "unknown setting 'coat': did you mean coats?"),
+        ({"name": "door", "colour": "x"}, "--colour: unknown value 'x': known: blue, red"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_its_option(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match="^" + said.replace("(", r"\(")):
+        Paint.of(settings)
+
+
+def test_a_spec_is_frozen_and_checked_again_when_replaced() -> None:
+    spec = Paint(name="door")
+    assert spec.replaced(coats=5).coats == 5
+    with pytest.raises(InputError, match="--coats is 0"):
+        spec.replaced(coats=0)
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [("a.b:c", True), ("cifar10:/data", False), ("digits", False), ("a:b-c", False)]
+)
+def test_code_is_recognised(value: str, code: bool) -> None:
+    assert is_code(value) is code
