@@ -34,7 +34,7 @@ class SimulatedLayer(nn.Module):
         self.gain, self.bias = (weights.scale * ifmap.scale * gain).reshape(shape), bias.reshape(shape)
 
     def forward(self, values: Tensor) -> Tensor:
-        return self.layer(self.ifmap.levels(values)) * self.gain + self.bias  # type: ignore[no-any-return]
+        return self.layer(self.ifmap.levels(values)) * self.gain + self.bias
 
 
 def compressed_model(
