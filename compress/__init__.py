@@ -1,1 +1,111 @@
-"""Hardware-aware compression: a search over pruners, sparsities and precisions, priced by hwsim."""
+"""Search, per layer, a pruner, a sparsity and a precision; priced by hwsim, judged on validation images.
+
+import compress
+problem = compress.load("digits-cnn", data="digits")
+run = compress.search(problem, method="composite", episodes=60, out="run")
+compress.export(run.best.policy, problem, "small.onnx")
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from compress.export.files import ExportReport
+    from compress.export.recipe import load as load_recipe
+    from compress.models.training import TrainingSpec
+    from compress.oracle.measurement import Measurement
+    from compress.oracle.problem import Problem, load
+    from compress.oracle.savings import Evaluation
+    from compress.oracle.spec import MeasurementSpec
+    from compress.policy import LayerPolicy, Policy, read_policy, uniform_policy
+    from compress.reports.comparison import Comparison, compare
+    from compress.runs.evaluation import evaluate
+    from compress.runs.export import compressed, export
+    from compress.runs.search_run import search
+    from compress.runs.training import TrainedWeights, train
+    from compress.search.environment import CompressionEnv, make_env
+    from compress.search.search_result import SearchResult, read_search
+    from compress.search.spec import SearchSpec
+    from hwsim.errors import InputError, RunError
+
+_HOMES = {
+    "compress.export.files": ("ExportReport",),
+    "compress.export.recipe": ("load_recipe",),
+    "compress.models.training": ("TrainingSpec",),
+    "compress.oracle.measurement": ("Measurement",),
+    "compress.oracle.problem": ("Problem", "load"),
+    "compress.oracle.savings": ("Evaluation",),
+    "compress.oracle.spec": ("MeasurementSpec",),
+    "compress.policy": ("LayerPolicy", "Policy", "read_policy", "uniform_policy"),
+    "compress.reports.comparison": ("Comparison", "compare"),
+    "compress.runs.evaluation": ("evaluate",),
+    "compress.runs.export": ("compressed", "export"),
+    "compress.runs.search_run": ("search",),
+    "compress.runs.training": ("TrainedWeights", "train"),
+    "compress.search.environment": ("CompressionEnv", "make_env"),
+    "compress.search.search_result": ("SearchResult", "read_search"),
+    "compress.search.spec": ("SearchSpec",),
+    "hwsim.errors": ("InputError", "RunError"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+_NAMED_THERE = {"load_recipe": "load"}
+
+__all__ = [
+    "Comparison",
+    "CompressionEnv",
+    "Evaluation",
+    "ExportReport",
+    "InputError",
+    "LayerPolicy",
+    "Measurement",
+    "MeasurementSpec",
+    "Policy",
+    "Problem",
+    "RunError",
+    "SearchResult",
+    "SearchSpec",
+    "TrainedWeights",
+    "TrainingSpec",
+    "compare",
+    "compressed",
+    "evaluate",
+    "export",
+    "load",
+    "load_recipe",
+    "make_env",
+    "read_policy",
+    "read_search",
+    "search",
+    "train",
+    "uniform_policy",
+]
+
+ENVIRONMENT = "tilejoule/Compression-v0"
+
+
+def _register_environment() -> None:
+    """Make the environment known to Gymnasium by name, once that is imported."""
+    gymnasium = sys.modules.get("gymnasium")
+    if gymnasium is not None and hasattr(gymnasium, "register") and ENVIRONMENT not in gymnasium.registry:
+        gymnasium.register(ENVIRONMENT, entry_point="compress.search.environment:make_env")
+
+
+_register_environment()
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for, so that `import compress` stays cheap (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'compress' has no attribute '{name}'")
+    value = getattr(importlib.import_module(_HOME_OF[name]), _NAMED_THERE.get(name, name))
+    globals()[name] = value
+    _register_environment()
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

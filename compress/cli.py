@@ -26,8 +26,11 @@ COMMANDS = {
     "compare": LazyCommand("compress.commands.compare:compare", "Compare finished searches: table and front."),
     "sweep": LazyCommand("compress.commands.sweep:sweep", "Run searches over methods, models and seeds."),
     "report": LazyCommand("compress.commands.report:report", "Write the report of a finished search again."),
-    "figure": LazyCommand("compress.commands.figure:figure", "Draw Fig. 1, 2a or 2b for a network."),
+    "figure": LazyCommand("compress.commands.figure:figure", "Draw the paper's motivating figures for a network."),
     "reward": LazyCommand("compress.commands.reward:reward", "Write or plot the reward table."),
+    "methods": LazyCommand("compress.commands.catalogues:methods", "List the search methods."),
+    "models": LazyCommand("compress.commands.catalogues:models", "List the built-in networks."),
+    "pruners": LazyCommand("compress.commands.catalogues:pruners", "List the pruners."),
 }
 
 

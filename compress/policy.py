@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import InputError, unknown_name
 from hwsim.files.reading import read_json
-from hwsim.files.writing import write_json
+from hwsim.files.writing import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MIN_BITS = 2
 MAX_BITS = 8
 NO_PRUNER = "none"
+SCHEMA = 1
+"""Of policy.json."""
+
+
+@dataclass(frozen=True)
+class LayerOutcome:
+    """What came of a layer's policy: the sparsity that its pruner reached, and the shape that is left.
+
+    Channels are features of a linear layer. `zero_filter`: the share of zeros among the weights that are left. Whoever
+    prices a policy prices this, not what pruners by those names would do.
+    """
+
+    realised_sparsity: float
+    in_channels: int
+    out_channels: int
+    zero_filter: float
 
 
 @dataclass(frozen=True)
@@ -22,7 +42,7 @@ class LayerPolicy:
     """One layer's compression: which pruner, its target sparsity in [0, 1], bits of weights and activations alike.
 
     `activation_bits` is for methods that part the two (HAQ, ASQJ, joint); None means that `bits` holds for both.
-    `realised_sparsity` is what the pruner reached, filled in by an evaluation; None before.
+    The last four are what came of it (see LayerOutcome), filled in by an evaluation; None before.
     Raises InputError for an unknown pruner, a sparsity outside [0, 1], bits outside 2..8.
     """
 
@@ -31,6 +51,9 @@ class LayerPolicy:
     bits: int = MAX_BITS
     realised_sparsity: float | None = None
     activation_bits: int | None = None
+    in_channels: int | None = None
+    out_channels: int | None = None
+    zero_filter: float | None = None
 
     def __post_init__(self) -> None:
         from compress.pruning import PRUNERS  # the registry imports this module's siblings
@@ -38,8 +61,11 @@ class LayerPolicy:
         if self.pruner != NO_PRUNER and self.pruner not in PRUNERS:
             raise unknown_name("pruner", self.pruner, [NO_PRUNER, *PRUNERS])
         _check_fraction("sparsity", self.sparsity)
-        if self.realised_sparsity is not None:
-            _check_fraction("realised_sparsity", self.realised_sparsity)
+        for name in ("realised_sparsity", "zero_filter"):
+            if getattr(self, name) is not None:
+                _check_fraction(name, getattr(self, name))
+        for name in ("in_channels", "out_channels"):
+            _check_count(name, getattr(self, name))
         check_bits(self.bits)
         if self.activation_bits is not None:
             check_bits(self.activation_bits, "activation_bits")
@@ -73,11 +99,16 @@ def _check_fraction(name: str, value: float) -> None:
         raise InputError(f"{name} is {value!r}, must be a number from 0 to 1")
 
 
+def _check_count(name: str, value: int | None) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise InputError(f"{name} is {value!r}, must be a whole number from 1")
+
+
 DENSE_8BIT = LayerPolicy()
 """The reference of every saving: nothing pruned, 8 bits."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Policy:
     """The compression of a network: layer name to LayerPolicy; a layer not named stays dense at 8 bits.
 
@@ -98,32 +129,41 @@ class Policy:
             if name not in names:
                 raise unknown_name("layer in the policy", name, names)
 
-    def with_realised(self, realised: Mapping[str, float]) -> Policy:
-        """Return the same policy with the sparsities that an evaluation reached."""
-        layers = {
-            name: replace(layer, realised_sparsity=realised.get(name, layer.realised_sparsity))
-            for name, layer in self.layers.items()
-        }
+    def completed(self, outcomes: Mapping[str, LayerOutcome]) -> Policy:
+        """Return the policy of every layer that has an outcome, with it."""
+        layers = {name: replace(self.layer(name), **vars(outcome)) for name, outcome in outcomes.items()}
         return Policy(layers, self.metadata)
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of policy.json."""
-        layers = {
-            name: {
-                "pruner": layer.pruner,
-                "sparsity": layer.sparsity,
-                "realised_sparsity": layer.realised_sparsity,
-                "bits": layer.bits,
-                # only where it says something, so that files of the other methods stay as promised
-                **({} if layer.activation_bits is None else {"activation_bits": layer.activation_bits}),
-            }
-            for name, layer in self.layers.items()
-        }
-        return {**self.metadata, "layers": layers}
+        return {"schema": SCHEMA, **self.metadata, "layers": {name: _entry(one) for name, one in self.layers.items()}}
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Return the text of policy.json; with a path, also write it there, whole or not at all."""
+        text = json.dumps(self.as_json(), indent=2, allow_nan=False) + "\n"
+        if path is not None:
+            write_text(Path(path), text)
+        return text
 
     def write(self, path: Path) -> None:
         """Write policy.json atomically."""
-        write_json(path, self.as_json())
+        self.to_json(path)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a layer that the policy names."""
+        import pandas as pd
+
+        return pd.DataFrame([{"layer": name, **vars(layer)} for name, layer in self.layers.items()])
+
+    def __repr__(self) -> str:
+        """Say in a line how far the policy goes."""
+        bits = [layer.bits for layer in self.layers.values()]
+        mean = f", {sum(bits) / len(bits):.1f} bits on average" if bits else ""
+        pruned = sum(layer.prunes for layer in self.layers.values())
+        return f"Policy({len(self.layers)} layers{mean}, {pruned} pruned)"
+
+    def _repr_html_(self) -> str:
+        return str(self.to_frame().to_html(index=False))
 
 
 def uniform_policy(names: Iterable[str], layer: LayerPolicy) -> Policy:
@@ -140,24 +180,33 @@ def parse_policy(content: Any, source: str = "the policy") -> Policy:
     """Build a policy from the JSON content; `source` names it in errors."""
     if not isinstance(content, dict) or not isinstance(content.get("layers"), dict):
         raise InputError(f"{source} has no table 'layers' of layer name to pruner, sparsity and bits")
+    schema = content.get("schema", SCHEMA)
+    if schema != SCHEMA or isinstance(schema, bool):
+        raise InputError(
+            f"{source} has schema {schema!r}, this version reads schema {SCHEMA}; use the version of tilejoule that"
+            " wrote it, or write it again"
+        )
     layers = {name: _parse_layer(entry, f"{source}, layer '{name}'") for name, entry in content["layers"].items()}
-    return Policy(layers, {key: value for key, value in content.items() if key != "layers"})
+    return Policy(layers, {key: value for key, value in content.items() if key not in ("schema", "layers")})
+
+
+_ALWAYS = ("pruner", "sparsity", "realised_sparsity", "bits")
+"""Fields that policy.json holds for every layer; the others only where they say something."""
+
+
+def _entry(layer: LayerPolicy) -> dict[str, Any]:
+    values = vars(layer)
+    return {name: value for name, value in values.items() if name in _ALWAYS or value is not None}
 
 
 def _parse_layer(entry: Any, where: str) -> LayerPolicy:
-    allowed = ("pruner", "sparsity", "realised_sparsity", "bits", "activation_bits")
+    allowed = [field.name for field in fields(LayerPolicy)]
     if not isinstance(entry, dict):
         raise InputError(f"{where} must be a table with {', '.join(allowed)}")
     for key in entry:
         if key not in allowed:
             raise InputError(f"{where}: {unknown_name('field', key, allowed)}")
     try:
-        return LayerPolicy(
-            pruner=entry.get("pruner") or NO_PRUNER,
-            sparsity=entry.get("sparsity", 0.0),
-            bits=entry.get("bits", MAX_BITS),
-            realised_sparsity=entry.get("realised_sparsity"),
-            activation_bits=entry.get("activation_bits"),
-        )
+        return LayerPolicy(**{**entry, "pruner": entry.get("pruner") or NO_PRUNER})
     except InputError as error:
         raise InputError(f"{where}: {error}") from None

@@ -7,63 +7,57 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hwsim.commandline.json_output import json_option
+
 if TYPE_CHECKING:
-    from compress.reports.comparison import ComparedRun
+    from compress.search.search_result import SearchResult
 
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--plot", type=click.Path(path_type=Path), help="Where the fronts are drawn (default fronts.png here).")
+@click.option("--plot", type=click.Path(path_type=Path), help="Where the fronts are drawn.  [default: fronts.png here]")
 @click.option("--figures", type=click.Path(path_type=Path), help="A new folder for the paper's Fig. 7-9, Tables 3-4.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the means and intervals here.")
-def compare(runs: tuple[Path, ...], plot: Path | None, figures: Path | None, json_file: Path | None) -> None:
+@json_option
+def compare(runs: tuple[Path, ...], plot: Path | None, figures: Path | None, json_path: Path | None) -> None:
     """Print a table of finished searches and draw their fronts."""
-    from dataclasses import asdict
+    from compress.reports.comparison import compare as compare_runs
+    from compress.reports.comparison import comparison_table, plot_fronts, spread_table, warnings
+    from compress.search.search_result import read_search
+    from hwsim.commandline.json_output import check_json_path, deliver_json, takes_standard_output
+    from hwsim.commandline.terminal import terminal
 
-    from rich.console import Console
-
-    from compress.reports.comparison import (
-        comparison_table,
-        plot_fronts,
-        read_run_result,
-        spread_table,
-        spreads,
-        warnings,
-    )
-    from hwsim.files.writing import write_json
-
-    compared = [read_run_result(run) for run in runs]
-    console = Console()
+    check_json_path(json_path)
+    compared = [read_search(run) for run in runs]
+    console = terminal(stderr=takes_standard_output(json_path))
     for line in warnings(compared):
         console.print(f"warning: {line}", highlight=False, soft_wrap=True)
     console.print(comparison_table(compared))
-    entries = spreads(compared)
-    if len(entries) < len(compared):
-        console.print(spread_table(entries))
-    if json_file is not None:
-        write_json(json_file, {"schema": 1, "methods": [asdict(entry) for entry in entries]})
+    comparison = compare_runs(compared)
+    if len(comparison.methods) < len(compared):
+        console.print(spread_table(comparison.methods))
     target = Path("fronts.png") if plot is None else plot
     plot_fronts(compared, target)
     console.print(f"{target} shows the fronts", highlight=False, soft_wrap=True)
     if figures is not None:
         _draw_figures(figures, compared)
         console.print(f"{figures} holds the figures", highlight=False, soft_wrap=True)
+    deliver_json(json_path, comparison)
 
 
-def _draw_figures(folder: Path, runs: list[ComparedRun]) -> None:
+def _draw_figures(folder: Path, runs: list[SearchResult]) -> None:
     from compress.reports.paper_figures import iterations_csv, plot_methods, plot_policy, summary_csv
     from hwsim.files.writing import staged_folder, write_text
 
     with staged_folder(folder) as staged:
         plot_methods(runs).savefig(staged / "methods.svg")
-        for model in dict.fromkeys(run.result["model"] for run in runs):
-            members = [run for run in runs if run.result["model"] == model]
-            composite = [run for run in members if run.result["method"] == "composite"]
+        for model in dict.fromkeys(run.result.model for run in runs):
+            members = [run for run in runs if run.result.model == model]
+            composite = [run for run in members if run.result.method == "composite"]
             if composite:
-                best = max(composite, key=lambda run: float(run.result["best"]["energy_reduction_pct"]))
+                best = max(composite, key=lambda run: run.best.energy_reduction_pct)
                 plot_policy(best).savefig(staged / f"policy_{model}.svg")
-            genetic = [run for run in members if run.result["method"] in ("composite", "nsga2")]
-            if len({run.result["method"] for run in genetic}) == 2:
+            genetic = [run for run in members if run.result.method in ("composite", "nsga2")]
+            if len({run.result.method for run in genetic}) == 2:
                 plot_methods(genetic).savefig(staged / f"nsga2_{model}.svg")
         write_text(staged / "summary.csv", summary_csv(runs))
         write_text(staged / "iterations.csv", iterations_csv(runs))

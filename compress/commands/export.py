@@ -3,80 +3,51 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from hwsim.errors import InputError
+from compress.oracle.spec import MeasurementSpec
+from hwsim.commandline.options import SectionedCommand, spec_options
 
-TAKEN = ("model", "data", "weights", "activation_clipping", "seed")
+_PRICED = ("accelerator", "mac_table", "costs", "energy", "metric", "arithmetic", "device")
+"""Settings of a measurement that leave the exported network as it is."""
 
 
-@click.command("export")
+@click.command("export", cls=SectionedCommand)
 @click.option(
     "--policy", "policy_path", required=True, type=click.Path(path_type=Path), help="policy.json of a search."
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The ONNX file to write.")
-@click.option("--model", default=None, help="Network; by default the one the policy names.")
-@click.option("--data", default=None, help="Data; by default what the policy names.")
-@click.option(
-    "--weights",
-    default=None,
-    type=click.Path(path_type=Path),
-    help="The network's weights; by default what the policy names.",
-)
-@click.option("--seed", type=click.IntRange(0), default=None, help="Seed; by default the policy's.")
 @click.option(
     "--round-to", type=click.IntRange(1), default=1, show_default=True, help="Round channel counts up to this."
 )
 @click.option("--check/--no-check", default=True, help="Measure on the test set that ONNX gives the same accuracy.")
-def export(
-    *,
-    policy_path: Path,
-    out: Path,
-    model: str | None,
-    data: str | None,
-    weights: Path | None,
-    seed: int | None,
-    round_to: int,
-    check: bool,
-) -> None:
+@spec_options(MeasurementSpec, leave_out=_PRICED, prefix_help="the policy's, or ")
+def export(*, policy_path: Path, out: Path, round_to: int, check: bool, **options: Any) -> None:
     """Remove what a policy prunes, quantize what is left, and write it.
 
     Three files: OUT (ONNX with QuantizeLinear and DequantizeLinear), and beside it .safetensors and .recipe.json, which
-    compress.recipe.load turns back into a PyTorch module.
+    compress.load_recipe turns back into a PyTorch module.
     """
+    from compress.export.files import check_exportable, files_beside
+    from compress.oracle.problem import load_problem
+    from compress.oracle.spec import spec_of_policy
     from compress.policy import read_policy
-    from compress.runs.policy_settings import PolicySettings
+    from compress.runs.export import check_path
+    from compress.runs.export import export as write
+    from hwsim.commandline.options import asked
 
-    if out.suffix != ".onnx":
-        raise InputError(f"--out '{out}' must end in .onnx")
-    if not out.absolute().parent.is_dir():
-        raise InputError(f"--out '{out}': the folder does not exist; create it or choose another")
+    check_path(out)
     policy = read_policy(policy_path)
-    settings = PolicySettings(policy, policy_path, {"model": model, "data": data, "weights": weights, "seed": seed})
-    model, data_spec, seed = settings.needed("model"), settings.needed("data"), int(settings.get("seed", 0))
-    if settings.get("activation_scales") == "channel":
-        raise InputError(
-            f"'{policy_path}' has a scale for each channel of an activation, which no ONNX integer layer takes;"
-            " search with --activation-scales tensor to export"
-        )
-    from compress.export.files import calibrated, deploy_policy, files_beside, write_export
-    from compress.images.dataset import load_data
-    from compress.models import load_model, normalization_of
-    from compress.network.trace import trace
-
-    dataset = load_data(data_spec, seed, normalization=normalization_of(model))
-    network = load_model(model, settings.get("weights"), dataset)
-    graph = trace(network, dataset.example)
-    for name, reason in graph.unsupported:
+    found = spec_of_policy(policy, policy_path, asked(MeasurementSpec, options))
+    check_exportable(found.spec.activation_scales)
+    problem = load_problem(found.spec)
+    for name, reason in problem.graph.unsupported:
         click.echo(f"kept dense: {name} ({reason})")
-    calibration = calibrated(graph, network, dataset, seed, settings.clipping())
-    smaller = deploy_policy(graph, network, calibration, policy, seed=seed, multiple=round_to)
-    files = files_beside(out)
-    about = {"model": model, "data": data_spec.partition(":")[0], "seed": seed, "policy": policy.as_json()["layers"]}
-    report = write_export(smaller, network, files, dataset.test if check else None, about)
-    if settings.told(TAKEN):
-        click.echo(settings.told(TAKEN))
+    files, report = files_beside(out), write(policy, problem, out, found.spec, round_to=round_to, check=check)
+    if found.sentence():
+        click.echo(found.sentence())
     click.echo(f"parameters  {report.parameters_before:>12,} -> {report.parameters_after:,}")
     click.echo(f"bytes       {report.size_bytes_before:>12,} (float32 state)")
     click.echo(f"            {report.onnx_size_bytes:>12,} {files.onnx}")

@@ -6,27 +6,48 @@ from pathlib import Path
 
 import click
 
-from hwsim.errors import InputError, RunError
+from hwsim.commandline.json_output import json_option
+from hwsim.errors import RunError
 
 
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the runs (default: the file's name, here).")
-@click.option("--backend", default="local", show_default=True, help="local or ray.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the runs.  [default: the file's name, here]")
+@click.option(
+    "--backend", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where to run."
+)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Local searches at a time.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Where the fronts are drawn (default OUT/fronts.png).")
-def sweep(config: Path, out: Path | None, backend: str, jobs: int, plot: Path | None) -> None:
-    """Run every search of CONFIG.toml that is not finished, then compare them all."""
-    from rich.console import Console
+@click.option("--model", "models", multiple=True, metavar="MODULE:CALLABLE", help="A network that CONFIG may name.")
+@click.option("--method", "methods", multiple=True, metavar="MODULE:CLASS", help="A method that CONFIG may name.")
+@click.option("--pruners", "pruners", multiple=True, metavar="MODULE:CLASS", help="A pruner that CONFIG may name.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Where the fronts are drawn.  [default: OUT/fronts.png]")
+@json_option
+def sweep(
+    *,
+    config: Path,
+    out: Path | None,
+    backend: str,
+    jobs: int,
+    models: tuple[str, ...],
+    methods: tuple[str, ...],
+    pruners: tuple[str, ...],
+    plot: Path | None,
+    json_path: Path | None,
+) -> None:
+    """Run every search of CONFIG.toml that is not finished, then compare them all.
 
-    from compress.reports.comparison import comparison_table, plot_fronts, read_run_result, spread_table, spreads
+    Code of your own (MODULE:NAME) that CONFIG.toml names has to be named on the command line too.
+    """
+    from compress.reports.comparison import compare, comparison_table, plot_fronts, spread_table
     from compress.runs.sweep import SweepRun, read_sweep, run_local, run_on_ray
+    from compress.search.search_result import read_search
+    from hwsim.commandline.json_output import check_json_path, deliver_json, takes_standard_output
+    from hwsim.commandline.terminal import terminal
 
-    if backend not in ("local", "ray"):
-        raise InputError(f"--backend is '{backend}', must be local or ray")
+    check_json_path(json_path)
     folder = Path(config.stem) if out is None else out
-    runs = read_sweep(config, folder)
-    console = Console()
+    runs = read_sweep(config, folder, (*models, *methods, *pruners))
+    console = terminal(stderr=takes_standard_output(json_path))
     done = 0
 
     def report(run: SweepRun, problem: str | None) -> None:
@@ -36,10 +57,12 @@ def sweep(config: Path, out: Path | None, backend: str, jobs: int, plot: Path | 
         console.print(f"{done}/{len(runs)} {run.folder.name} {state}", highlight=False, markup=False, soft_wrap=True)
 
     failed = run_local(runs, jobs, report) if backend == "local" else run_on_ray(runs, report)
-    compared = [read_run_result(run.folder) for run in runs if (run.folder / "result.json").exists()]
+    compared = [read_search(run.folder) for run in runs if (run.folder / "result.json").exists()]
     if compared:
+        comparison = compare(compared)
         console.print(comparison_table(compared))
-        console.print(spread_table(spreads(compared)))
+        console.print(spread_table(comparison.methods))
         plot_fronts(compared, folder / "fronts.png" if plot is None else plot)
+        deliver_json(json_path, comparison)
     if failed:
         raise RunError(f"{failed} of {len(runs)} searches failed; mend the cause and run the sweep again to continue")

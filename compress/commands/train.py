@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
-
-from hwsim.errors import InputError, RunError
-
-if TYPE_CHECKING:
-    from compress.models.training import TrainingSpec
 
 
 @click.command("train")
@@ -44,59 +39,21 @@ def train(
     A checkpoint after each epoch (OUT.checkpoint) lets an interrupted run continue with --resume, to the same weights
     that an uninterrupted run gives.
     """
-    from compress.models.training import TrainingSpec
+    from compress.models.training import EpochReport
+    from compress.runs.training import train as run_training
 
-    if out.suffix != ".safetensors":
-        raise InputError(f"--out '{out}' must end in .safetensors")
-    digits = data_spec == "digits"
-    spec = TrainingSpec(
-        epochs=epochs,
-        batch_size=batch_size or (64 if digits else 128),
-        peak_learning_rate=peak_learning_rate,
-        crop_padding=1 if digits else 4,
-        flip=not digits,  # a mirrored digit is another digit, or none
-        bf16=device == "cuda" if bf16 is None else bf16,
-        seed=seed,
-    )
-    run_training(model, data_spec, out, spec=spec, device=device, resume=resume)
+    resumed = resume
 
+    def show(report: EpochReport) -> None:
+        nonlocal resumed
+        if resumed and report.epoch > 1:
+            click.echo(f"resumed after epoch {report.epoch - 1}")
+        resumed = False
+        click.echo(f"epoch {report.epoch}/{epochs}  loss {report.loss:.4f}  validation {report.validation_pct:.2f} %")
 
-def run_training(model_name: str, data_spec: str, out: Path, *, spec: TrainingSpec, device: str, resume: bool) -> None:
-    """Train, show a line an epoch, write the weights and remove the checkpoint."""
-    import torch
-
-    from compress.images.dataset import load_data
-    from compress.models import build_model, model_entry, normalization_of
-    from compress.models.state_files import write_weights
-    from compress.models.training import Trainer, accuracy_pct, train_to_end
-
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
-    if not out.absolute().parent.is_dir():
-        raise InputError(f"--out '{out}': the folder does not exist; create it or choose another")
-    checkpoint = out.with_name(out.name + ".checkpoint")
-    if checkpoint.exists() and not resume:
-        raise InputError(f"'{checkpoint}' is left from an interrupted run; continue it with --resume or remove it")
-    size = 224 if ":" in model_name else model_entry(model_name).input_shape[1]
-    data = load_data(data_spec, spec.seed, normalization=normalization_of(model_name), size=size)
-    torch.manual_seed(spec.seed)
-    if data.shape[1] <= 8:
-        torch.set_num_threads(1)  # faster on tiny images, and the same weights on any number of cores
-    trainer = Trainer(build_model(model_name, data.class_count), data, spec, device)
-    if resume and checkpoint.exists():
-        trainer.restore(checkpoint)
-        click.echo(f"resumed after epoch {trainer.epoch}")
-    try:
-        train_to_end(
-            trainer,
-            checkpoint,
-            lambda r: click.echo(
-                f"epoch {r.epoch}/{spec.epochs}  loss {r.loss:.4f}  validation {r.validation_pct:.2f} %"
-            ),
-        )
-    except KeyboardInterrupt:
-        raise RunError(f"interrupted after epoch {trainer.epoch}; continue with --resume") from None
-    test = accuracy_pct(trainer.model, data.test, device=device)
-    write_weights(out, trainer.model.state_dict(), {"model": model_name, "data": data_spec.partition(":")[0]})
-    checkpoint.unlink(missing_ok=True)
-    click.echo(f"{out}: {test:.2f} % of {len(data.test)} test images")
+    settings: dict[str, Any] = {"epochs": epochs, "peak_learning_rate": peak_learning_rate, "seed": seed}
+    if batch_size is not None:
+        settings["batch_size"] = batch_size
+    settings["bf16"] = device == "cuda" if bf16 is None else bf16
+    trained = run_training(model, data_spec, out, device=device, resume=resume, on_epoch=show, **settings)
+    click.echo(f"{out}: {trained.test_accuracy_pct:.2f} % of {trained.test_images} test images")

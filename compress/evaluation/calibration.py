@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from compress.network.graph import CompressibleLayer, NetworkGraph
 from compress.pruning import FeatureMapSamples
-from compress.quantization.affine import HISTOGRAM_BINS, ActivationScales, ActivationStatistics, Clipping
+from compress.quantization.affine import HISTOGRAM_BINS, ActivationStatistics
+from compress.vocabulary import ActivationScales, Clipping
 from hwsim.errors import InputError
 
 BATCH = 32

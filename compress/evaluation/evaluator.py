@@ -23,8 +23,9 @@ from compress.evaluation.program import Program, Values, is_foldable, module_on
 from compress.network.graph import CompressibleLayer, NetworkGraph
 from compress.policy import DENSE_8BIT, LayerPolicy
 from compress.quantization.affine import activation_affine, fold_input_scales, weight_affine
-from compress.quantization.arithmetic import Arithmetic, Proof, computing_device, layer_site
+from compress.quantization.arithmetic import Proof, computing_device, layer_site, resolved_arithmetic
 from compress.quantization.integer_layer import IntegerLayer, Window
+from compress.vocabulary import Arithmetic
 from hwsim.errors import InputError
 
 
@@ -104,7 +105,7 @@ class Evaluator:
         if isinstance(calibration, Tensor):
             calibration = Calibration(graph, model, calibration, seed=seed)
         self.calibration = calibration
-        self.arithmetic = arithmetic.resolved(self.device)
+        self.arithmetic = resolved_arithmetic(arithmetic, self.device)
         self.compressor = Compressor(graph, calibration, seed)
         self.program = Program(graph, model, self.device)
         self._plan = _Plan(batch or _batch_size(graph, self.device), kept_bytes)

@@ -12,12 +12,12 @@ from torch import nn
 from compress.evaluation.calibration import Calibration
 from compress.evaluation.masks import Compressor
 from compress.export.deployment import CompressedLayer, DeployedNetwork, deploy
-from compress.images.dataset import Dataset, Split
+from compress.images.dataset import Split
 from compress.models.training import accuracy_pct
 from compress.network.graph import NetworkGraph
 from compress.policy import Policy
-from compress.quantization.affine import Clipping
-from hwsim.errors import RunError
+from compress.vocabulary import ActivationScales
+from hwsim.errors import InputError, RunError
 from hwsim.files.writing import write_bytes
 
 ONNX_TOLERANCE_PCT = 0.1
@@ -128,8 +128,10 @@ def onnx_accuracy_pct(content: bytes, split: Split, batch_size: int = 250) -> fl
     return 100.0 * right / len(split)
 
 
-def calibrated(
-    graph: NetworkGraph, model: nn.Module, dataset: Dataset, seed: int, clipping: Clipping | None = None
-) -> Calibration:
-    """Return the calibration that an evaluation with this seed and clipping uses."""
-    return Calibration(graph, model, dataset.calibration, seed=seed, clipping=clipping)
+def check_exportable(scales: ActivationScales) -> None:
+    """Raise InputError for scales that no file can hold."""
+    if scales is ActivationScales.CHANNEL:
+        raise InputError(
+            "--activation-scales channel gives each channel of an activation a scale of its own, which no ONNX integer"
+            " layer takes; search with --activation-scales tensor to export"
+        )

@@ -1,99 +1,179 @@
-"""Search methods by name; each is imported only when it is asked for."""
+"""Search methods by name: each named once, with its options; imported only when it is asked for.
+
+A method of one's own enters as MODULE:CLASS on the command line, or by an entry point of the group `tilejoule.methods`
+of an installed package.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
 
-from compress.search.method import SearchBudget, SearchMethod
-from compress.search.spec import METHODS, SearchSpec
-from hwsim.errors import unknown_name
+from compress.methods.options import CompositeOptions, JointOptions, NoOptions, NSGA2Options
+from compress.plugins import import_named
+from hwsim.errors import InputError, unknown_name
+from hwsim.files.spec import Spec, is_code
 
 if TYPE_CHECKING:
+    from compress.search.method import SearchBudget, SearchMethod
     from compress.search.setup import SearchTask
 
-Builder = Callable[["SearchTask", SearchBudget, SearchSpec], SearchMethod]
+ENTRY_POINTS = "tilejoule.methods"
 
 
-def build_method(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:
-    """Return the method that a spec names, seeded by it."""
-    builders: dict[str, Builder] = {
-        "composite": _composite,
-        "amc": _amc,
-        "haq": _haq,
-        "asqj": _asqj,
-        "joint": _joint,
-        "opq": _opq,
-        "nsga2": _nsga2,
-        "uniform": _uniform,
-        "random": _random,
-    }
-    if spec.method not in builders:
-        raise unknown_name("method", spec.method, METHODS)
-    return builders[spec.method](task, budget, spec)
+@dataclass(frozen=True)
+class MethodEntry:
+    """A method: where it is, what it is, which options it has.
+
+    `trains_weights`: its policies hold for weights of its own. `refined`: local refinement follows it by default.
+    `shares_refinement`: a control, which gets the refinement's evaluations for itself, so that all are equal.
+    """
+
+    name: str
+    target: str
+    summary: str
+    options: type[Spec] = NoOptions
+    trains_weights: bool = False
+    refined: bool = False
+    shares_refinement: bool = False
+    loaded: Any = field(default=None, compare=False)
+
+    def maker(self) -> Callable[..., Any]:
+        """Return what makes the method: its class, or the class' `build`."""
+        found = self.loaded
+        if found is None:
+            module, _, name = self.target.partition(":")
+            found = getattr(import_module(module), name)
+        return getattr(found, "build", found)  # type: ignore[no-any-return]
 
 
-def _composite(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:
-    from dataclasses import replace
+_BASELINES, _AGENT = "compress.methods.baselines", "compress.methods.composite.agent"
 
-    from compress.methods.composite.agent import CompositeAgent, CompositeSpec
-    from compress.search.environment import RewardMode
-
-    settings = replace(CompositeSpec(), mode=RewardMode(spec.reward_mode))
-    # an actor ten times as fast as its critic ended in a corner (2 bits everywhere) on a table of ResNet20's layer
-    # effects, before the critic knew one action from another
-    if spec.rates == "amc":
-        settings = replace(settings, ddpg=replace(settings.ddpg, actor_rate=1e-4, critic_rate=1e-3))
-    settings = settings.scaled(budget.episodes)
-    return CompositeAgent(task.problem, budget, settings, spec.seed)
-
-
-def _amc(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:
-    from compress.methods.baselines.amc import AMC
-    from compress.methods.baselines.terminal_agent import TerminalSpec
-
-    return AMC(task.problem, budget, TerminalSpec().scaled(budget.episodes), spec.seed)
-
-
-def _haq(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:
-    from compress.methods.baselines.haq import HAQ
-    from compress.methods.baselines.terminal_agent import TerminalSpec
-
-    return HAQ(task.problem, budget, TerminalSpec().scaled(budget.episodes), spec.seed)
-
-
-def _asqj(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:
-    from compress.methods.baselines.asqj import ASQJ, ASQJSpec
-
-    return ASQJ(task, budget, ASQJSpec(), spec.seed)
-
-
-def _joint(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:
-    from compress.methods.baselines.joint import JointSearch, JointSpec
-
-    return JointSearch(task, budget, spec.joint_cost, JointSpec(), spec.seed)
-
-
-def _opq(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:
-    from compress.methods.baselines.opq import OPQ
-
-    weights = [task.graph.weight(layer.name).detach().numpy() for layer in task.graph.layers]
-    return OPQ(task.problem, budget, weights)
+BUILT_IN: dict[str, MethodEntry] = {
+    entry.name: entry
+    for entry in (
+        MethodEntry(
+            "composite",
+            f"{_AGENT}:CompositeAgent",
+            "DDPG decides sparsity and bits, Rainbow the pruner, layer by layer (Balaskas et al.).",
+            CompositeOptions,
+            refined=True,
+        ),
+        MethodEntry("amc", f"{_BASELINES}.amc:AMC", "DDPG decides channels under a budget (He et al., 2018)."),
+        MethodEntry("haq", f"{_BASELINES}.haq:HAQ", "DDPG decides bits under a budget (Wang et al., 2019)."),
+        MethodEntry(
+            "asqj",
+            f"{_BASELINES}.asqj:ASQJ",
+            "ADMM learns sparse and quantized weights (Yang et al., 2020); trains.",
+            trains_weights=True,
+        ),
+        MethodEntry("opq", f"{_BASELINES}.opq:OPQ", "A model of the weights decides in one shot (Hu et al., 2021)."),
+        MethodEntry(
+            "nsga2",
+            f"{_BASELINES}.nsga2:NSGA2Search",
+            "A genetic algorithm over whole policies (Deb et al., 2002).",
+            NSGA2Options,
+            shares_refinement=True,
+        ),
+        MethodEntry(
+            "joint",
+            f"{_BASELINES}.joint:JointSearch",
+            "Gradients decide channels and bits (Motetti et al., 2024); trains.",
+            JointOptions,
+            trains_weights=True,
+        ),
+        MethodEntry("uniform", f"{_BASELINES}.uniform:UniformGrid", "The same for every layer, from a grid."),
+        MethodEntry(
+            "random",
+            f"{_BASELINES}.random_search:RandomSearch",
+            "Random policies: the control.",
+            shares_refinement=True,
+        ),
+    )
+}
 
 
-def _nsga2(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:
-    from compress.methods.baselines.nsga2 import NSGA2Search, Objectives
+def method_entry(name: str) -> MethodEntry:
+    """Return a method by name or MODULE:CLASS.
 
-    return NSGA2Search(task.problem, budget, Objectives(spec.nsga2_objectives), spec.seed)
+    Raises InputError with the nearest names for an unknown one, and for a class that does not follow the protocol.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    if is_code(name):
+        return _foreign(name, import_named(name, "--method", "MODULE:CLASS"))
+    for point in metadata.entry_points(group=ENTRY_POINTS):
+        if point.name == name:
+            return _foreign(name, import_named(point.value, f"the entry point {ENTRY_POINTS} '{name}'", "MODULE:CLASS"))
+    raise InputError(f"--method: {unknown_name('method', name, known_methods())}; or write MODULE:CLASS")
 
 
-def _uniform(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:
-    from compress.methods.baselines.uniform import UniformGrid
+def known_methods() -> list[str]:
+    """Return the names of the methods that are built in or installed."""
+    return [*BUILT_IN, *sorted({point.name for point in metadata.entry_points(group=ENTRY_POINTS)} - set(BUILT_IN))]
 
-    return UniformGrid(task.problem, budget)
+
+def _foreign(name: str, found: Any) -> MethodEntry:
+    if not isinstance(found, type):
+        raise InputError(f"--method '{name}' is a {type(found).__name__}, must be a class with ask and tell")
+    for member in ("ask", "tell"):
+        if not callable(getattr(found, member, None)):
+            raise InputError(
+                f"--method '{name}' has no method {member}; a search method has ask() -> Policy | None and"
+                " tell(policy, measured), and to resume state_dict() and load_state_dict(state)"
+            )
+    state = [callable(getattr(found, member, None)) for member in ("state_dict", "load_state_dict")]
+    if any(state) != all(state):
+        missing = "load_state_dict" if state[0] else "state_dict"
+        raise InputError(f"--method '{name}' has no method {missing}; to resume it needs both, without resume neither")
+    options = getattr(found, "Options", NoOptions)
+    if not (isinstance(options, type) and issubclass(options, Spec)):
+        raise InputError(f"--method '{name}': its Options must be a subclass of hwsim.files.spec.Spec")
+    summary = (found.__doc__ or "").strip().splitlines()
+    return MethodEntry(name, name, summary[0] if summary else "", options, loaded=found)
 
 
-def _random(task: SearchTask, budget: SearchBudget, spec: SearchSpec) -> SearchMethod:
-    from compress.methods.baselines.random_search import RandomSearch
+def options_of(entry: MethodEntry, given: Mapping[str, Any]) -> Spec:
+    """Return a method's options as given, the rest by default.
 
-    return RandomSearch(task.problem, budget, spec.seed)
+    Raises InputError for an option that the method does not have, naming the method that has it.
+    """
+    for name in given:
+        if name not in entry.options.model_fields:
+            owners = [other for other in BUILT_IN.values() if name in other.options.model_fields]
+            if owners:
+                option = owners[0].options.option(name)
+                raise InputError(
+                    f"{option} is an option of the method {owners[0].name}, and --method is {entry.name};"
+                    f" leave {option} out"
+                )
+            known = entry.options.model_fields
+            if not known:
+                raise InputError(f"--method-option {name}: the method {entry.name} has no options; leave it out")
+            raise InputError(f"--method-option: {unknown_name('option', name, known)}")
+    return entry.options.of(given)
+
+
+def build_method(entry: MethodEntry, task: SearchTask, budget: SearchBudget, options: Spec, seed: int) -> SearchMethod:
+    """Return a method ready to search; its maker is given what it names of problem, task, budget, options and seed."""
+    from compress.methods.foreign import ForeignMethod
+
+    maker = entry.maker()
+    offered = {"problem": task.problem, "task": task, "budget": budget, "options": options, "seed": seed}
+    parameters = inspect.signature(maker).parameters
+    for name, parameter in parameters.items():
+        needed = parameter.default is parameter.empty and parameter.kind not in (
+            parameter.VAR_KEYWORD,
+            parameter.VAR_POSITIONAL,
+        )
+        if needed and name not in offered:
+            raise InputError(
+                f"--method '{entry.name}' asks for '{name}' when it is made; there are {', '.join(offered)}"
+            )
+    made = maker(**{name: value for name, value in offered.items() if name in parameters})
+    if entry.name in BUILT_IN:
+        return made  # type: ignore[no-any-return]
+    return ForeignMethod(made, entry.name, task.problem, budget, options)

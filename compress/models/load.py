@@ -35,12 +35,19 @@ def load_model(name: str, weights: Path | str | None = None, dataset: Dataset | 
     model = build_model(name, None if dataset is None else dataset.class_count)
     if weights is None and name in SHIPPED:
         weights = SHIPPED[name]
-    if weights is not None:
-        load_weights(model, Path(weights))
-    elif name in MODELS:
+    if weights is None and name in MODELS:
         raise InputError(
             f"--model '{name}' has no shipped weights; give --weights FILE, or make them with `compress train`"
         )
+    return prepared(model, name, weights, dataset)
+
+
+def prepared(
+    model: nn.Module, name: str, weights: Path | str | None = None, dataset: Dataset | None = None
+) -> nn.Module:
+    """Return a network in eval mode with its weights (its own where None), checked as `load_model` does."""
+    if weights is not None:
+        load_weights(model, Path(weights))
     for tensor_name, tensor in model.state_dict().items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise InputError(f"--model '{name}': '{tensor_name}' holds NaN or infinite values; give other --weights")

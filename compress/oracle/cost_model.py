@@ -9,22 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from compress.evaluation.masks import Compression
 from compress.network.graph import CompressibleLayer, FixedLayer, NetworkGraph
 from compress.policy import MAX_BITS
+from compress.vocabulary import EnergyMode
 
 if TYPE_CHECKING:
     from hwsim.pricing.layer_pricer import LayerCost, LayerPricer
-
-
-class EnergyMode(str, Enum):
-    """Which energy model prices a policy."""
-
-    SIMULATED = "simulated"
-    PAPER = "paper"
 
 
 @dataclass(frozen=True)
@@ -98,14 +91,21 @@ class EnergyModel:
             self._last[index] = last = (unchanged, self._changed(compression, layer, index))
         return last[1]
 
-    def _changed(self, compression: Compression, layer: CompressibleLayer, index: int) -> _LayerPrice:
+    def shape_left(self, compression: Compression, layer: CompressibleLayer, index: int) -> tuple[int, int]:
+        """Return (input channels, output channels) of what is left of a layer, (features, features) of a linear one.
+
+        A layer whose channels all went keeps one (in each group) in the smaller network, and so in its price.
+        """
         inputs = int(compression.live_channels(index).sum())
         outputs = int(compression.live_filters(index).sum())
+        return max(inputs, layer.groups if not layer.depthwise else 1), max(outputs, 1)
+
+    def _changed(self, compression: Compression, layer: CompressibleLayer, index: int) -> _LayerPrice:
+        inputs, outputs = self.shape_left(compression, layer, index)
         policy, zeros = compression.policies[index], compression.zero_fraction(index)
         key = (layer.name, inputs, outputs, policy.bits, policy.input_bits, zeros)
         if key not in self._prices:
-            # a layer whose channels all went keeps one in the smaller network, and so in its price
-            shape = layer.hwsim_layer(max(inputs, layer.groups if not layer.depthwise else 1), max(outputs, 1))
+            shape = layer.hwsim_layer(inputs, outputs)
             self._prices[key] = _price(self.pricer.price(shape, policy.bits, policy.input_bits, zero_weight=zeros))
         return self._prices[key]
 

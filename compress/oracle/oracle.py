@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,14 +14,15 @@ from compress.evaluation.evaluator import Answers, Evaluator, Screen, compared
 from compress.evaluation.masks import Compression
 from compress.images.dataset import Dataset, Split
 from compress.network.graph import NetworkGraph
-from compress.oracle.cost_model import EnergyMode, EnergyModel, NetworkCost
-from compress.policy import DENSE_8BIT, LayerPolicy, Policy
-from compress.quantization.affine import ActivationScales, Clipping
-from compress.quantization.arithmetic import Arithmetic, Proof
+from compress.oracle.cost_model import EnergyModel, NetworkCost
+from compress.oracle.measurement import Observation
+from compress.oracle.spec import MeasurementSpec
+from compress.policy import DENSE_8BIT, LayerOutcome, LayerPolicy, Policy
+from compress.quantization.arithmetic import Proof
 from hwsim.errors import InputError
 
 if TYPE_CHECKING:
-    from hwsim.pricing.layer_pricer import LayerPricer
+    pass
 
 WIDER = 2
 """The wider sample has so many times the images that the search looks at, where there are as many."""
@@ -31,25 +31,6 @@ CONFIRMING_IMAGES = 2500
 FLOAT_BYTES = 4
 CHANNEL_BYTES = 9
 """What a quantized layer stores for each output channel beside its weights: bias, scale (4 bytes each), zero point."""
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One network, measured: accuracy and cost, and both relative to the dense network at 8 bits.
-
-    `distortion`: how far its logits are from the dense network's (`Answers`). `realised_sparsity`: of the layer a step
-    changed; of the whole network's weights for a whole policy.
-    """
-
-    accuracy_pct: float
-    accuracy_loss_pct: float
-    distortion: float
-    energy_pj: float
-    energy_reduction_pct: float
-    latency_ms: float
-    macs: int
-    size_bytes: int
-    realised_sparsity: float
 
 
 @dataclass(frozen=True)
@@ -67,30 +48,6 @@ class LayerFeatures:
     energy_pj: float
     parameters: int
     depthwise: bool
-
-
-@dataclass(frozen=True)
-class OracleSpec:
-    """What an oracle measures with: tile, tables, energy model, images of the validation split (all where None)."""
-
-    accelerator: str | Path = "paper"
-    mac_table: Path | None = None
-    costs: str | Path | None = None
-    objective: str = "energy"
-    energy: EnergyMode = EnergyMode.SIMULATED
-    validation_images: int | None = None
-    screen: Screen | None = None
-    arithmetic: Arithmetic = Arithmetic.AUTO
-    device: str = "cpu"
-    activation_scales: ActivationScales = ActivationScales.TENSOR
-    activation_clipping: Clipping | None = None
-    seed: int = 0
-
-    def pricer(self) -> LayerPricer:
-        """Return the pricer of this tile."""
-        from hwsim.pricing.layer_pricer import LayerPricer
-
-        return LayerPricer(self.accelerator, self.mac_table, self.costs, self.objective)
 
 
 class Oracle:
@@ -111,42 +68,36 @@ class Oracle:
         self.evaluations = 0
         self._others = dict(others or {})
         self._episode = [DENSE_8BIT] * len(self.graph.layers)
-        self._baselines: dict[str, Measurement] = {}
+        self._baselines: dict[str, Observation] = {}
         self._dense_logits: dict[str, Tensor] = {}
-        self._dense_cost = energy_model.price(evaluator.compressor.dense())
         self.layers: tuple[LayerFeatures, ...] = tuple(_features(evaluator, energy_model))
 
     @property
-    def baseline(self) -> Measurement:
+    def baseline(self) -> Observation:
         """The dense network at 8 bits on the validation split."""
         return self.baseline_on("validation")
 
-    def baseline_on(self, split: str) -> Measurement:
+    def baseline_on(self, split: str) -> Observation:
         """Return the dense network at 8 bits on a split; not counted as an evaluation."""
         if split not in self._baselines:
             self.evaluator.reset()
             if split != "validation":
                 self._dense_logits[split] = self.evaluator.logits(self._others[split][0])
-            accuracy_pct, size = self._answers(split).accuracy_pct, size_bytes(self.evaluator.compression)
-            cost = self._dense_cost
-            self._baselines[split] = Measurement(
-                accuracy_pct, 0.0, 0.0, cost.energy_pj, 0.0, cost.latency_ms, cost.macs, size, 0.0
-            )
+            self._baselines[split] = self._measured(self._answers(split))
         return self._baselines[split]
 
     def reset(self) -> None:
         """Return to the dense network at 8 bits: a new episode."""
         self._episode = [DENSE_8BIT] * len(self.graph.layers)
 
-    def step(self, layer_index: int, policy: LayerPolicy) -> Measurement:
+    def step(self, layer_index: int, policy: LayerPolicy) -> Observation:
         """Compress one more layer and measure the network as it stands, the untouched layers dense at 8 bits."""
-        baseline = self.baseline
+        self.baseline_on("validation")  # before, because measuring it resets the evaluator
         self._episode[layer_index] = policy
         self.evaluator.set_policies(self._episode)
-        realised = self.evaluator.compression.layers[layer_index].realised_sparsity
-        return self._measure("validation", baseline, realised)
+        return self._measure("validation")
 
-    def evaluate(self, policy: Policy, split: str = "validation") -> Measurement:
+    def evaluate(self, policy: Policy, split: str = "validation") -> Observation:
         """Measure a whole policy on a split; an episode in progress is not disturbed.
 
         `validation` is what the search looks at, `wider` what it checks promising policies on, `unseen` the validation
@@ -156,14 +107,23 @@ class Oracle:
         if split != "validation" and split not in self._others:
             raise InputError(f"this oracle has no {split} split; use {' or '.join(['validation', *self._others])}")
         policy.check_names(layer.name for layer in self.graph.layers)
-        baseline = self.baseline_on(split)
+        self.baseline_on(split)  # before, because measuring it resets the evaluator
         self.evaluator.set_policies([policy.layer(layer.name) for layer in self.graph.layers])
-        return self._measure(split, baseline, weight_sparsity(self.evaluator.compression))
+        return self._measure(split)
 
-    def realised(self, policy: Policy) -> Policy:
-        """Return the policy with the sparsity that each layer's pruner realises."""
-        policies = [policy.layer(layer.name) for layer in self.graph.layers]
-        return policy.with_realised(self.evaluator.compressor.derive(policies).realised)
+    def completed(self, policy: Policy) -> Policy:
+        """Return the policy with what comes of it: realised sparsity, the shapes that are left and their zeros."""
+        compression = self.compression(policy)
+        outcomes = {}
+        for index, layer in enumerate(self.graph.layers):
+            in_channels, out_channels = self.energy_model.shape_left(compression, layer, index)
+            outcomes[layer.name] = LayerOutcome(
+                realised_sparsity=compression.layers[index].realised_sparsity,
+                in_channels=in_channels,
+                out_channels=out_channels,
+                zero_filter=compression.zero_fraction(index),
+            )
+        return policy.completed(outcomes)
 
     def price(self, policy: Policy) -> NetworkCost:
         """Return what the network costs under a policy, without looking at an image; not counted as an evaluation."""
@@ -174,20 +134,22 @@ class Oracle:
         policy.check_names(layer.name for layer in self.graph.layers)
         return self.evaluator.compressor.derive([policy.layer(layer.name) for layer in self.graph.layers])
 
-    def _measure(self, split: str, baseline: Measurement, realised_sparsity: float) -> Measurement:
-        compression, answers = self.evaluator.compression, self._answers(split)
+    def _measure(self, split: str) -> Observation:
+        answers = self._answers(split)
         self.evaluations += WIDER if split == "wider" else 1
+        return self._measured(answers)
+
+    def _measured(self, answers: Answers) -> Observation:
+        """Return the network as it stands: what it answered, and what it costs."""
+        compression = self.evaluator.compression
         cost = self.energy_model.price(compression)
-        return Measurement(
-            answers.accuracy_pct,
-            baseline.accuracy_pct - answers.accuracy_pct,
-            answers.distortion,
-            cost.energy_pj,
-            100.0 * (1.0 - cost.energy_pj / self._dense_cost.energy_pj),
-            cost.latency_ms,
-            cost.macs,
-            size_bytes(compression),
-            realised_sparsity,
+        return Observation(
+            accuracy_pct=answers.accuracy_pct,
+            distortion=answers.distortion,
+            energy_pj=cost.energy_pj,
+            latency_ms=cost.latency_ms,
+            size_bytes=size_bytes(compression),
+            macs=cost.macs,
         )
 
     def _answers(self, split: str) -> Answers:
@@ -203,13 +165,21 @@ class Oracle:
         return len(self._others[split][1]) if split in self._others else 0
 
 
-def build_oracle(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: OracleSpec | None = None) -> Oracle:
+def build_oracle(
+    graph: NetworkGraph,
+    model: nn.Module,
+    dataset: Dataset,
+    spec: MeasurementSpec,
+    *,
+    images: int | None = None,
+    screen: Screen | None = None,
+) -> Oracle:
     """Return the oracle of a network on a dataset: validation images for steps, test images for the final figure.
 
-    `model` has the graph's parameter names and is in eval mode.
+    `model` has the graph's parameter names and is in eval mode. `images`: how many of the validation images a search
+    looks at, all where None.
     """
-    spec = OracleSpec() if spec is None else spec
-    validation, wider, unseen = _divided(dataset.validation, spec)
+    validation, wider, unseen = _divided(dataset.validation, spec.seed, images)
     calibration = Calibration(
         graph, model, dataset.calibration,
         seed=spec.seed, scales=spec.activation_scales, clipping=spec.activation_clipping,
@@ -223,22 +193,22 @@ def build_oracle(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: 
         seed=spec.seed,
         arithmetic=spec.arithmetic,
         device=spec.device,
-        screen=spec.screen,
+        screen=screen,
     )
-    energy_model = EnergyModel(graph, spec.pricer(), EnergyMode(spec.energy))
+    energy_model = EnergyModel(graph, spec.pricer(), spec.energy)
     splits = {"test": dataset.test, "wider": wider, "unseen": unseen}
     others = {name: (split.images, split.labels) for name, split in splits.items() if len(split)}
     return Oracle(evaluator, energy_model, others)
 
 
-def _divided(validation: Split, spec: OracleSpec) -> tuple[Split, Split, Split]:
+def _divided(validation: Split, seed: int, images: int | None) -> tuple[Split, Split, Split]:
     """Return the validation images that the search looks at, those that it checks on, and those that confirm its
     choice; at most half of what the first leave is for checks.
 
     In drawn order, not by class: a screening looks at the first ones.
     """
-    order = np.random.default_rng([spec.seed, 0xA1]).permutation(len(validation))
-    count = len(validation) if spec.validation_images is None else spec.validation_images
+    order = np.random.default_rng([seed, 0xA1]).permutation(len(validation))
+    count = len(validation) if images is None else images
     if count < 1:
         raise InputError(f"{count} validation images; at least one is needed")
     rest = order[count:]
@@ -247,14 +217,14 @@ def _divided(validation: Split, spec: OracleSpec) -> tuple[Split, Split, Split]:
     return validation.take(order[:count]), validation.take(rest[:checks]), validation.take(rest[checks:last])
 
 
-def prove_arithmetic(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: OracleSpec) -> Proof | None:
+def prove_arithmetic(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: MeasurementSpec) -> Proof | None:
     """Return how far the spec's arithmetic is from the float simulation, dense at 8 bits, on all validation images.
 
     None for an arithmetic that is exact by construction.
     """
     if spec.arithmetic.exact:
         return None
-    return build_oracle(graph, model, dataset, replace(spec, validation_images=None)).evaluator.prove()
+    return build_oracle(graph, model, dataset, spec).evaluator.prove()
 
 
 def _features(evaluator: Evaluator, energy_model: EnergyModel) -> list[LayerFeatures]:
@@ -291,13 +261,3 @@ def size_bytes(compression: Compression) -> int:
 def float_size_bytes(model: nn.Module) -> int:
     """Return the bytes of all parameters in float32."""
     return FLOAT_BYTES * sum(parameter.numel() for parameter in model.parameters())
-
-
-def weight_sparsity(compression: Compression) -> float:
-    """Return the fraction of the network's weights that are removed or zero."""
-    total = sum(int(np.prod(layer.weight_shape)) for layer in compression.graph.layers)
-    left = sum(
-        compression.live_weights(index) * (1.0 - compression.zero_fraction(index))
-        for index in range(len(compression.layers))
-    )
-    return float(1.0 - left / total)

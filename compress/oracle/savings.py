@@ -3,97 +3,117 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from compress.oracle.cost_model import EnergyMode, EnergyModel
-from compress.oracle.oracle import Measurement, Oracle, OracleSpec, float_size_bytes
+from compress.oracle.cost_model import EnergyModel
+from compress.oracle.measurement import Measurement
+from compress.oracle.oracle import Oracle, float_size_bytes
+from compress.oracle.spec import MeasurementSpec
 from compress.policy import Policy
+from compress.vocabulary import EnergyMode
 from hwsim.energy.cost_preset import known_costs
+from hwsim.files.document import Document
+from hwsim.pricing.savings import saved_pct
 
 BATCH = 100
 
 
-@dataclass(frozen=True)
-class Figures:
-    """One network on the tile: accuracy on the test set, energy and time of one inference, size and work."""
+class LayerSaving(BaseModel):
+    """One layer before and after: channels left of how many, and energy under the oracle's own model."""
 
-    accuracy_pct: float
-    energy_pj: float
-    latency_ms: float
-    size_bytes: int
-    macs: int
-
-
-@dataclass(frozen=True)
-class LayerSaving:
-    """One layer before and after: energy under the oracle's own model."""
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     pruner: str
     realised_sparsity: float
     bits: int
-    channels: tuple[int, int]  # input channels left, of
-    filters: tuple[int, int]  # output channels left, of
+    in_channels: int
+    dense_in_channels: int
+    out_channels: int
+    dense_out_channels: int
     baseline_energy_pj: float
     energy_pj: float
 
+    @property
+    def saved_pct(self) -> float:
+        """The energy that the layer saves, in percent."""
+        return saved_pct(self.baseline_energy_pj, self.energy_pj)
 
-@dataclass(frozen=True)
-class Savings:
-    """A policy's figures; `reductions_pct` maps cost preset, then energy model, to the energy saved in percent."""
 
-    original: Figures
-    baseline: Figures
-    compressed: Figures
+class Evaluation(Document):
+    """A policy's figures on the test set, as `compress evaluate --json` writes them.
+
+    `original` is the network as given, `baseline` dense at 8 bits; `energy_reduction_pct` maps cost preset, then energy
+    model, to the energy saved in percent.
+    """
+
+    KIND: ClassVar[str] = "the result of `compress evaluate --json`"
+
+    original: Measurement = Field(alias="float")
+    baseline: Measurement
+    compressed: Measurement
+    energy_reduction_pct: dict[str, dict[str, float]]
     layers: tuple[LayerSaving, ...]
-    reductions_pct: Mapping[str, Mapping[str, float]]
-    policy: Policy
+    policy_content: dict[str, Any] = Field(alias="policy")
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the content of `compress evaluate --json`."""
-        return {
-            "schema": 1,
-            "float": asdict(self.original),
-            "baseline": asdict(self.baseline),
-            "compressed": asdict(self.compressed),
-            "energy_reduction_pct": {preset: dict(modes) for preset, modes in self.reductions_pct.items()},
-            "layers": [asdict(layer) for layer in self.layers],
-            "policy": self.policy.as_json(),
-        }
+    @property
+    def policy(self) -> Policy:
+        """The policy, completed with what came of it."""
+        from compress.policy import parse_policy
+
+        return parse_policy(self.policy_content)
+
+    @property
+    def lost_pct(self) -> float:
+        """Points of test accuracy lost against the dense 8-bit network."""
+        return self.compressed.lost_pct(self.baseline)
+
+    @property
+    def saved_pct(self) -> float:
+        """Energy saved against the dense 8-bit network, in percent."""
+        return self.compressed.saved_pct(self.baseline)
+
+    def rows(self) -> Mapping[str, Measurement]:
+        """Return the three networks by what they are called in tables."""
+        return {"float": self.original, "dense 8 bit": self.baseline, "compressed": self.compressed}
 
 
 def measure_savings(
-    oracle: Oracle, model: nn.Module, policy: Policy, spec: OracleSpec, test: tuple[Tensor, Tensor]
-) -> Savings:
+    oracle: Oracle, model: nn.Module, policy: Policy, spec: MeasurementSpec, test: tuple[Tensor, Tensor]
+) -> Evaluation:
     """Measure a policy on the test set.
 
     The float network has the baseline's energy and latency: a tile without float units runs its shapes at 8 bits.
     """
-    baseline = _figures(oracle.baseline_on("test"))
-    compressed = _figures(oracle.evaluate(policy, split="test"))
-    original = replace(baseline, accuracy_pct=float_accuracy_pct(model, *test), size_bytes=float_size_bytes(model))
-    filled = oracle.realised(policy)
-    return Savings(
-        original, baseline, compressed, _layers(oracle, policy), reductions_pct(oracle, policy, spec), filled
+    baseline = oracle.baseline_on("test").figures
+    compressed = oracle.evaluate(policy, split="test").figures
+    as_given = {"accuracy_pct": float_accuracy_pct(model, *test), "size_bytes": float_size_bytes(model)}
+    return Evaluation(
+        original=baseline.model_copy(update=as_given),
+        baseline=baseline,
+        compressed=compressed,
+        energy_reduction_pct=reductions_pct(oracle, policy, spec),
+        layers=_layers(oracle, policy),
+        policy_content=oracle.completed(policy).as_json(),
     )
 
 
-def reductions_pct(oracle: Oracle, policy: Policy, spec: OracleSpec) -> dict[str, dict[str, float]]:
+def reductions_pct(oracle: Oracle, policy: Policy, spec: MeasurementSpec) -> dict[str, dict[str, float]]:
     """Return the energy that a policy saves in percent, by cost preset (a named file included) and energy model."""
     compression, dense = oracle.compression(policy), oracle.evaluator.compressor.dense()
     names = [str(spec.costs)] if spec.costs is not None and str(spec.costs) not in known_costs() else []
     table: dict[str, dict[str, float]] = {}
     for preset in [*names, *known_costs()]:
-        pricer = replace(spec, costs=preset).pricer()
+        pricer = spec.pricer(costs=preset)
         table[preset] = {}
         for mode in EnergyMode:
             energy_model = EnergyModel(oracle.graph, pricer, mode)
-            ratio = energy_model.price(compression).energy_pj / energy_model.price(dense).energy_pj
-            table[preset][mode.value] = 100.0 * (1.0 - ratio)
+            before, after = energy_model.price(dense).energy_pj, energy_model.price(compression).energy_pj
+            table[preset][mode.value] = saved_pct(before, after)
     return table
 
 
@@ -106,29 +126,21 @@ def float_accuracy_pct(model: nn.Module, images: Tensor, labels: Tensor) -> floa
     return 100.0 * correct / len(labels)
 
 
-def _figures(measurement: Measurement) -> Figures:
-    return Figures(
-        measurement.accuracy_pct,
-        measurement.energy_pj,
-        measurement.latency_ms,
-        measurement.size_bytes,
-        measurement.macs,
-    )
-
-
 def _layers(oracle: Oracle, policy: Policy) -> tuple[LayerSaving, ...]:
     compression = oracle.compression(policy)
     energies = oracle.energy_model.price(compression).layer_energy_pj
     return tuple(
         LayerSaving(
-            layer.name,
-            compression.policies[index].pruner,
-            compression.layers[index].realised_sparsity,
-            compression.policies[index].bits,
-            (int(compression.live_channels(index).sum()), len(layer.in_units)),
-            (int(compression.live_filters(index).sum()), len(layer.out_units)),
-            oracle.energy_model.dense_energy_pj(layer),
-            energies[layer.name],
+            name=layer.name,
+            pruner=compression.policies[index].pruner,
+            realised_sparsity=compression.layers[index].realised_sparsity,
+            bits=compression.policies[index].bits,
+            in_channels=int(compression.live_channels(index).sum()),
+            dense_in_channels=len(layer.in_units),
+            out_channels=int(compression.live_filters(index).sum()),
+            dense_out_channels=len(layer.out_units),
+            baseline_energy_pj=oracle.energy_model.dense_energy_pj(layer),
+            energy_pj=energies[layer.name],
         )
         for index, layer in enumerate(oracle.graph.layers)
     )

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from compress.network.graph import FixedLayer
 from compress.oracle.cost_model import EnergyModel
+from compress.oracle.measurement import Measurement
 from compress.oracle.oracle import Oracle
 from compress.policy import DENSE_8BIT, MAX_BITS, MIN_BITS, NO_PRUNER, LayerPolicy, Policy, uniform_policy
+from hwsim.pricing.savings import saved_pct
 
 Progress = Callable[[], None]
 """Called after each measurement."""
@@ -38,13 +40,13 @@ def over_sparsity(
     for pruner in pruners:
         for sparsity in sparsities:
             measured = oracle.evaluate(uniform_policy(names, LayerPolicy(pruner, sparsity)))
-            points.append(
-                TradeOff(
-                    pruner, sparsity, MAX_BITS, MAX_BITS, measured.accuracy_loss_pct, measured.energy_reduction_pct
-                )
-            )
+            points.append(TradeOff(pruner, sparsity, MAX_BITS, MAX_BITS, *_lost_and_saved(oracle, measured)))
             done()
     return points
+
+
+def _lost_and_saved(oracle: Oracle, measured: Measurement) -> tuple[float, float]:
+    return measured.lost_pct(oracle.baseline), measured.saved_pct(oracle.baseline)
 
 
 def over_precision(energy_model: EnergyModel) -> list[TradeOff]:
@@ -61,8 +63,8 @@ def over_precision(energy_model: EnergyModel) -> list[TradeOff]:
     points = []
     for activations in bits:
         for weights in bits:
-            saved_pct = 100.0 * (1.0 - energy_pj(weights, activations) / dense_pj)
-            points.append(TradeOff(f"A{activations}", 0.0, weights, activations, None, saved_pct))
+            gain_pct = saved_pct(dense_pj, energy_pj(weights, activations))
+            points.append(TradeOff(f"A{activations}", 0.0, weights, activations, None, gain_pct))
     return points
 
 
@@ -81,7 +83,7 @@ def uniform_and_mixed(oracle: Oracle, done: Progress = lambda: None) -> list[Tra
     points = []
     for bits in range(MAX_BITS, MIN_BITS - 1, -1):
         measured = oracle.evaluate(uniform_policy(names, LayerPolicy(NO_PRUNER, 0.0, bits)))
-        points.append(TradeOff("uniform", 0.0, bits, bits, measured.accuracy_loss_pct, measured.energy_reduction_pct))
+        points.append(TradeOff("uniform", 0.0, bits, bits, *_lost_and_saved(oracle, measured)))
         done()
     alone = _alone(oracle, names, done)
     bits_of = dict.fromkeys(names, MAX_BITS)
@@ -94,7 +96,7 @@ def uniform_and_mixed(oracle: Oracle, done: Progress = lambda: None) -> list[Tra
         policy = Policy({name: LayerPolicy(NO_PRUNER, 0.0, bits) for name, bits in bits_of.items()})
         measured = oracle.evaluate(policy)
         mean = round(sum(bits_of.values()) / len(bits_of))
-        points.append(TradeOff("mixed", 0.0, mean, mean, measured.accuracy_loss_pct, measured.energy_reduction_pct))
+        points.append(TradeOff("mixed", 0.0, mean, mean, *_lost_and_saved(oracle, measured)))
         done()
     return points
 
@@ -109,7 +111,7 @@ def _alone(oracle: Oracle, names: Sequence[str], done: Progress) -> _Alone:
         oracle.reset()
         for bits in range(MAX_BITS - 1, MIN_BITS - 1, -1):
             measured = oracle.step(index, LayerPolicy(NO_PRUNER, 0.0, bits))
-            alone[name, bits] = (measured.accuracy_loss_pct, measured.energy_reduction_pct)
+            alone[name, bits] = _lost_and_saved(oracle, measured)
             done()
         oracle.step(index, DENSE_8BIT)
     return alone

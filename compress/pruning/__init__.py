@@ -47,6 +47,13 @@ def pruner(name: str) -> Pruner:
     return PRUNERS[name]
 
 
+def register(pruner: type[Pruner], source: str) -> str:
+    """Make a pruner known by its name and return that."""
+    made = pruner()
+    PRUNERS[made.name] = made
+    return made.name
+
+
 __all__ = [
     "PRUNERS",
     "SEARCH_PRUNERS",

@@ -10,7 +10,6 @@ Source: Banner et al., "Post training 4-bit quantization of convolutional networ
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import lru_cache
 
 import torch
@@ -18,23 +17,8 @@ from scipy.special import lambertw
 from torch import Tensor
 
 from compress.policy import check_bits
+from compress.vocabulary import Clipping
 from hwsim.errors import InputError
-
-
-class Clipping(str, Enum):
-    """How the range of a tensor is chosen."""
-
-    MINMAX = "minmax"
-    LAPLACE = "laplace"
-    MSE = "mse"
-
-
-class ActivationScales(str, Enum):
-    """What shares one scale and zero point: an activation as a whole, or each of its channels."""
-
-    TENSOR = "tensor"
-    CHANNEL = "channel"
-
 
 HISTOGRAM_BINS = 1024
 """Bins of what calibration saw: at least four to a code."""

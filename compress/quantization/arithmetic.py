@@ -4,41 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 
 import torch
 from torch import Tensor
 
 from compress.quantization.integer_layer import IntegerLayer, int8_is_exact
+from compress.vocabulary import Arithmetic, Device
 from hwsim.errors import InputError, unknown_name
-
-DEVICES = ("cpu", "cuda")
-
-
-class Arithmetic(str, Enum):
-    """How sums are computed. AUTO is INT8 where this machine's is exact, FLOAT32 elsewhere; BFLOAT16 is not exact."""
-
-    AUTO = "auto"
-    FLOAT32 = "fp32"
-    INT8 = "int8"
-    BFLOAT16 = "bf16"
-
-    @property
-    def exact(self) -> bool:
-        """Whether accuracies are those of the float simulation by construction."""
-        return self is not Arithmetic.BFLOAT16
-
-    def resolved(self, device: torch.device) -> Arithmetic:
-        """Return the arithmetic to use on a device; raises InputError for one that it lacks."""
-        if device.type == "cuda":
-            if self is Arithmetic.INT8:
-                raise InputError("--arithmetic int8 runs on the CPU; with --device cuda use auto, fp32 or bf16")
-            return Arithmetic.FLOAT32 if self is Arithmetic.AUTO else self
-        if self is Arithmetic.AUTO:
-            return Arithmetic.INT8 if int8_is_exact() else Arithmetic.FLOAT32
-        if self is Arithmetic.INT8 and not int8_is_exact():
-            raise InputError("--arithmetic int8 is not exact on this machine (it needs VNNI); use auto or fp32")
-        return self
 
 
 @dataclass(frozen=True)
@@ -59,17 +31,30 @@ class Proof:
         )
 
 
-def computing_device(name: str) -> torch.device:
+def computing_device(device: Device | str) -> torch.device:
     """Return the device of that name, ready for exact sums; raises InputError where this machine has none."""
-    if name not in DEVICES:
-        raise InputError(f"--device: {unknown_name('device', name, DEVICES)}")
-    if name == "cuda":
+    if device not in [one.value for one in Device]:
+        raise InputError(f"--device: {unknown_name('device', str(device), [one.value for one in Device])}")
+    if device == Device.CUDA:
         if not torch.cuda.is_available():
             raise InputError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
         # TensorFloat-32 would round what is added up in layers that are not quantized, and sums of levels
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
-    return torch.device(name)
+    return torch.device(Device(device).value)
+
+
+def resolved_arithmetic(arithmetic: Arithmetic, device: torch.device) -> Arithmetic:
+    """Return the arithmetic to use on a device; raises InputError for one that it lacks."""
+    if device.type == "cuda":
+        if arithmetic is Arithmetic.INT8:
+            raise InputError("--arithmetic int8 runs on the CPU; with --device cuda use auto, fp32 or bf16")
+        return Arithmetic.FLOAT32 if arithmetic is Arithmetic.AUTO else arithmetic
+    if arithmetic is Arithmetic.AUTO:
+        return Arithmetic.INT8 if int8_is_exact() else Arithmetic.FLOAT32
+    if arithmetic is Arithmetic.INT8 and not int8_is_exact():
+        raise InputError("--arithmetic int8 is not exact on this machine (it needs VNNI); use auto or fp32")
+    return arithmetic
 
 
 def layer_site(layer: IntegerLayer, arithmetic: Arithmetic, device: torch.device) -> Callable[[Tensor], Tensor]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from compress.oracle.trade_offs import TradeOff
 
@@ -16,11 +16,8 @@ if TYPE_CHECKING:
 
 def trade_offs_csv(points: Sequence[TradeOff]) -> str:
     """Return one line a point, with a header."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, [field.name for field in fields(TradeOff)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(point) for point in points)
-    return stream.getvalue()
+    table = pd.DataFrame([asdict(point) for point in points], columns=[field.name for field in fields(TradeOff)])
+    return str(table.to_csv(index=False, lineterminator="\n"))
 
 
 def _series(points: Sequence[TradeOff]) -> dict[str, list[TradeOff]]:

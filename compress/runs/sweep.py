@@ -11,19 +11,18 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from compress.runs.plan import plan
+from compress.runs.settings import own_options, settings_of
 from compress.search.run_folder import RESULT_FILE, RUN_FILE
 from compress.search.spec import SearchSpec
 from hwsim.errors import InputError, RunError, unknown_name
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from hwsim.files.reading import read_toml
+from hwsim.files.spec import is_code, shown
 
 _TABLES = ("search", "grid", "models", "methods")
 _GRID_FOLDERS = ("model", "method", "seed")
@@ -37,33 +36,33 @@ class SweepRun:
     spec: SearchSpec
 
 
-def read_sweep(path: Path, out: Path) -> list[SweepRun]:
-    """Return the searches that a sweep's file asks for; raises InputError naming the entry that is wrong."""
-    try:
-        content = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise InputError(f"cannot read '{path}': {error.strerror}; expected a sweep in TOML") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"'{path}' is not TOML ({error}); expected a sweep") from None
+def read_sweep(path: Path, out: Path, trusted: Collection[str] = ()) -> list[SweepRun]:
+    """Return the searches that a sweep's file asks for.
+
+    `trusted`: code (MODULE:NAME) that the file may name because the command line does. Raises InputError naming the
+    entry that is wrong.
+    """
+    content = read_toml(path, "a sweep")
     for name in content:
         if name not in _TABLES:
             raise InputError(f"'{path}': {unknown_name('table', name, _TABLES)}")
-    shared, grid = content.get("search", {}), content.get("grid", {})
-    special = {kind: content.get(kind, {}) for kind in ("models", "methods")}
-    known = [field.name for field in fields(SearchSpec)]
-    named = [(f"{kind}.{name}", entries) for kind, tables in special.items() for name, entries in tables.items()]
-    for table, entries in (("search", shared), ("grid", grid), *named):
-        for name in entries:
-            if name not in known:
-                raise InputError(f"'{path}', table {table}: {unknown_name('option', name, known)}")
+    shared = settings_of(content.get("search", {}), f"'{path}', table search", trusted)
+    grid = content.get("grid", {})
     for name, values in grid.items():
         if not isinstance(values, list) or not values:
             raise InputError(f"'{path}', table grid: {name} is {values!r}, must be a list of at least one value")
-    return [_run(path, out, shared, dict(zip(grid, point, strict=True)), special) for point in _points(grid)]
-
-
-def _points(grid: Mapping[str, list[Any]]) -> Iterable[tuple[Any, ...]]:
-    return itertools.product(*grid.values())
+    special = {
+        kind: {
+            name: settings_of(entries, f"'{path}', table {kind}.{name}", trusted)
+            for name, entries in content.get(kind, {}).items()
+        }
+        for kind in ("models", "methods")
+    }
+    runs = []
+    for values in itertools.product(*grid.values()):
+        point = dict(zip(grid, values, strict=True))
+        runs.append(_run(path, out, shared, settings_of(point, f"'{path}', table grid", trusted), special))
+    return runs
 
 
 def _run(
@@ -73,31 +72,56 @@ def _run(
     point: Mapping[str, Any],
     special: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> SweepRun:
-    model, method = (str(point.get(name, shared.get(name))) for name in ("model", "method"))
-    options = {**shared, **special["models"].get(model, {}), **special["methods"].get(method, {}), **point}
+    model, method = (str(point.get(name, shared.get(name, ""))) for name in ("model", "method"))
+    layers = [shared, special["models"].get(model, {}), special["methods"].get(method, {}), point]
+    settings: dict[str, Any] = {}
+    for layer in layers:
+        settings.update({name: value for name, value in layer.items() if name != "method_options"})
+    settings["method_options"] = {
+        name: value for layer in layers for name, value in layer.get("method_options", {}).items()
+    }
     for name in ("model", "data"):
-        if name not in options:
+        if name not in settings:
             raise InputError(f"'{path}': no {name} is named for {dict(point)}; add it to search, grid or models.NAME")
-    named = [str(options.get(name, "default")) for name in _GRID_FOLDERS]
-    others = [f"{name}-{value}" for name, value in point.items() if name not in _GRID_FOLDERS]
-    folder = "_".join([named[0], named[1], *others, f"seed{named[2]}"]).replace("/", "-").replace(":", "-")
     try:
-        return SweepRun(out / folder, SearchSpec.from_dict(options))
-    except (InputError, TypeError) as error:
+        spec = SearchSpec.of(own_options(settings, str(settings.get("method", "composite"))))
+        plan(spec)
+    except InputError as error:
         raise InputError(f"'{path}', {dict(point)}: {error}") from None
+    return SweepRun(out / _folder_name(settings, point), spec)
+
+
+def _folder_name(settings: Mapping[str, Any], point: Mapping[str, Any]) -> str:
+    named = [str(settings.get(name, "default")) for name in _GRID_FOLDERS]
+    flat = {**{name: value for name, value in point.items() if name != "method_options"}}
+    flat.update(point.get("method_options", {}))
+    others = [f"{name}-{value}" for name, value in flat.items() if name not in _GRID_FOLDERS]
+    return "_".join([named[0], named[1], *others, f"seed{named[2]}"]).replace("/", "-").replace(":", "-")
 
 
 def command_of(run: SweepRun, extra: Iterable[str] = ()) -> list[str]:
     """Return the command line that starts a run, or continues it where it was begun."""
     base = [sys.executable, "-m", "compress", "search", "--out", str(run.folder), "--quiet", *extra]
     if (run.folder / RUN_FILE).exists():
-        return [*base, "--resume"]
-    defaults = SearchSpec(run.spec.model, run.spec.data).as_dict()
-    for name, value in run.spec.as_dict().items():
-        if value != defaults[name] or name in ("model", "data"):
-            text = ",".join(value) if isinstance(value, list) else str(value)
-            base += ["--" + name.replace("_", "-"), text]
+        return [*base, "--resume", *_code_options(run.spec)]
+    defaults = SearchSpec(model=run.spec.model, data=run.spec.data).as_json()
+    for name, value in run.spec.as_json().items():
+        if name == "method_options":
+            base += [part for key, one in value.items() for part in ("--method-option", f"{key}={one}")]
+        elif value != defaults[name] or name in ("model", "data"):
+            base += [SearchSpec.option(name), ",".join(value) if isinstance(value, list) else str(value)]
     return base
+
+
+def _code_options(spec: SearchSpec) -> list[str]:
+    """Return the options that name code, which a run's own file is not trusted with."""
+    found: list[str] = []
+    for name, field in SearchSpec.model_fields.items():
+        value = getattr(spec, name)
+        values = value if isinstance(value, tuple) else (value,)
+        if shown(field).names_code and any(is_code(one) for one in values):
+            found += [SearchSpec.option(name), ",".join(str(one) for one in values)]
+    return found
 
 
 Report = Callable[[SweepRun, str | None], None]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from compress.oracle.measurement import Observation
 from compress.policy import LayerPolicy
 from compress.search.problem import Candidate
 
@@ -94,9 +95,11 @@ class Archive:
 def candidate_state(candidate: Candidate) -> dict[str, Any]:
     """Return a candidate as plain values (JSON and checkpoints)."""
     # asdict would take ten times as long, and an archive of a thousand is saved after each episode
-    return {**vars(candidate), "choices": [dict(vars(choice)) for choice in candidate.choices]}
+    choices = [dict(vars(choice)) for choice in candidate.choices]
+    return {**vars(candidate), "choices": choices, "measurement": dict(vars(candidate.measurement))}
 
 
 def candidate_from(state: dict[str, Any]) -> Candidate:
     """Return the candidate that `candidate_state` described."""
-    return Candidate(**{**state, "choices": tuple(LayerPolicy(**choice) for choice in state["choices"])})
+    choices = tuple(LayerPolicy(**choice) for choice in state["choices"])
+    return Candidate(**{**state, "choices": choices, "measurement": Observation(**state["measurement"])})

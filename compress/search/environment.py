@@ -6,17 +6,21 @@ state has 14 entries; M_t is kept for fully connected layers; E_red is the energ
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from compress.policy import LayerPolicy
+from compress.policy import LayerPolicy, Policy
 from compress.search.actions import policy_of
 from compress.search.problem import Candidate, LayerFeatures, SearchProblem
+from compress.vocabulary import RewardMode
+
+if TYPE_CHECKING:
+    from compress.oracle.problem import Problem
+    from compress.search.spec import SearchSpec
 
 STATE_SIZE = 14
 FLOAT_BITS = 32
@@ -24,15 +28,6 @@ _E_RED = 11
 _LAST_ACTION = slice(12, 14)
 
 State: TypeAlias = NDArray[np.float32]
-
-
-class RewardMode(str, Enum):
-    """What the agent is paid: after each layer the reward of the network so far (STEP, the paper's) or its change
-    (DELTA: an episode's sum is what the final policy gains on the dense network), or at the end only (TERMINAL)."""
-
-    STEP = "step"
-    DELTA = "delta"
-    TERMINAL = "terminal"
 
 
 def static_features(layers: list[LayerFeatures]) -> NDArray[np.float32]:
@@ -81,6 +76,7 @@ class CompressionEnv(gymnasium.Env[State, NDArray[np.float32]]):
         self.episode = 0
         self._static = static_features(list(problem.oracle.layers))
         self._choices: list[LayerPolicy] = []
+        self._action = (0.0, 0.0)
         self._state = self._static[0].copy()
         self._idle_reward = problem.reward_table.lookup(0.0, 0.0)
         self._previous_reward = self._idle_reward
@@ -101,23 +97,50 @@ class CompressionEnv(gymnasium.Env[State, NDArray[np.float32]]):
 
     def compress(self, ratio: float, precision: float, pruner: int) -> tuple[State, float, bool, bool, dict[str, Any]]:
         """Compress the current layer with a pruner given by its index; otherwise as `step`."""
+        policy = self.choose(ratio, precision, pruner)
+        candidate = None
+        if self.measures:
+            terminal = self.mode is RewardMode.TERMINAL
+            choices, last = self._choices, len(self._choices) - 1
+            candidate = (
+                self.problem.measure(choices, self.episode)
+                if terminal
+                else self.problem.candidate(choices, self.problem.step(last, policy), self.episode)
+            )
+        state, reward, done = self.observe(candidate)
+        return state, reward, done, False, {"candidate": candidate, "policy": policy}
+
+    def choose(self, ratio: float, precision: float, pruner: int) -> LayerPolicy:
+        """Decide the current layer without measuring anything; `observe` goes on to the next one."""
         policy = self.problem.actions.layer_policy(ratio, precision, pruner)
         self._choices.append(policy)
-        done = len(self._choices) == self.problem.depth
-        if self.mode is RewardMode.TERMINAL and not done:  # nothing is paid here, so accuracy is not looked at
-            energy_pj = self.problem.oracle.price(policy_of(self.problem.names, self._choices)).energy_pj
-            self._state = self._next_state(energy_pj, ratio, precision)
-            return self._state.copy(), 0.0, False, False, {"candidate": None, "policy": policy}
-        candidate = self._measure(policy)
-        self._state = self._next_state(candidate.energy_pj, ratio, precision)
-        reward = self._reward(candidate.reward)
-        return self._state.copy(), reward, done, False, {"candidate": candidate, "policy": policy}
+        self._action = (ratio, precision)
+        return policy
 
-    def _measure(self, policy: LayerPolicy) -> Candidate:
-        if self.mode is RewardMode.TERMINAL:
-            return self.problem.measure(self._choices, self.episode)
-        measurement = self.problem.step(len(self._choices) - 1, policy)
-        return self.problem.candidate(self._choices, measurement, self.episode)
+    @property
+    def done(self) -> bool:
+        """Whether every layer is decided."""
+        return len(self._choices) == self.problem.depth
+
+    @property
+    def measures(self) -> bool:
+        """Whether the network as it stands has to be measured: a terminal reward looks at the last layer's only."""
+        return self.done or self.mode is not RewardMode.TERMINAL
+
+    @property
+    def policy(self) -> Policy:
+        """The network as it stands: the layers decided so far, the rest dense."""
+        return policy_of(self.problem.names, self._choices)
+
+    def observe(self, candidate: Candidate | None) -> tuple[State, float, bool]:
+        """Return the next state, what is paid and whether the episode ends; `candidate` is the network as measured,
+        None where it was not: nothing is paid then, and accuracy is not looked at."""
+        if candidate is None:
+            energy_pj, reward = self.problem.oracle.price(self.policy).energy_pj, 0.0
+        else:
+            energy_pj, reward = candidate.measurement.energy_pj, self._reward(candidate.reward)
+        self._state = self._next_state(energy_pj, *self._action)
+        return self._state.copy(), reward, self.done
 
     def _next_state(self, energy_pj: float, ratio: float, precision: float) -> State:
         state: State = self._static[min(len(self._choices), self.problem.depth - 1)].copy()
@@ -139,3 +162,27 @@ class CompressionEnv(gymnasium.Env[State, NDArray[np.float32]]):
         if self.mode is RewardMode.DELTA:  # a sum of changes, and any tail of an episode is one as well
             return low - high, high - low
         return min(low, 0.0), max(high, 0.0)
+
+
+class _ProblemEnv(CompressionEnv):
+    """The environment of a problem and a spec, from which it is made again elsewhere: oracles are not sent around."""
+
+    def __init__(self, source: Problem, spec: SearchSpec, mode: RewardMode) -> None:
+        from compress.search.setup import build_task
+
+        self._source, self._spec = source, spec
+        super().__init__(build_task(source, spec).problem, mode)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _ProblemEnv, (self._source, self._spec, self.mode)
+
+
+def make_env(problem: Problem, mode: RewardMode | str = RewardMode.STEP, **settings: Any) -> CompressionEnv:
+    """Return the Gymnasium environment of a problem (`compress.load`); `settings` are fields of SearchSpec.
+
+    It can be pickled, so that vectorised environments work; a copy begins a new episode.
+    """
+    from compress.search.spec import SearchSpec
+
+    spec = SearchSpec.of({**problem.named(), **settings})
+    return _ProblemEnv(problem, spec, RewardMode(mode))

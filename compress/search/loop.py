@@ -4,7 +4,7 @@ progress."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from compress.search.archive import Archive, candidate_from, candidate_state
 from compress.search.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from compress.search.interrupt import remembered_interrupt
-from compress.search.method import EpisodeOutcome, SearchMethod
+from compress.search.method import SearchMethod
 from compress.search.problem import Candidate, SearchProblem
 from hwsim.errors import InputError
 
@@ -98,14 +98,14 @@ class SearchLoop:
         self.archive.load(content["archive"])
         for phase, state in zip(self.phases, content["methods"], strict=True):
             if state is not None:
-                phase.method.load(state)
+                phase.method.load_state_dict(state)
 
     def run(self, observer: Observer) -> Archive:
         """Run what is left of all phases, at least one episode."""
         with remembered_interrupt() as stop_if_interrupted:
             while self.progress.phase < len(self.phases):
                 phase = self.phases[self.progress.phase]
-                while self.progress.episode < phase.episodes and not self.stopped():
+                while self.progress.episode < phase.episodes and not self.stopped() and not phase.method.finished:
                     self._run_episode(phase, observer)
                     stop_if_interrupted()
                 self.progress.phase_best.append(self.archive.cheapest(self._problem.budget.target_pct))
@@ -124,9 +124,11 @@ class SearchLoop:
         progress = self.progress
         start = time.perf_counter()
         outcome = phase.method.run_episode(progress.episode)
+        if outcome.final is None:  # it had nothing left to ask for
+            return
         self.archive.extend(outcome.candidates)
         progress.evaluations = self._problem.oracle.evaluations
-        row = self._row(phase, outcome)
+        row = self._row(phase, outcome.final, outcome.figures)
         progress.rows.append(row)
         progress.episode += 1
         seconds = time.perf_counter() - start
@@ -139,21 +141,20 @@ class SearchLoop:
             progress.saving_s += time.perf_counter() - start - seconds  # the next checkpoint knows of it
         observer(progress, row, self.archive)
 
-    def _row(self, phase: Phase, outcome: EpisodeOutcome) -> Row:
+    def _row(self, phase: Phase, final: Candidate, figures: Mapping[str, float]) -> Row:
         best = self.archive.cheapest(self._problem.budget.target_pct)
-        final = outcome.final
         return {
             "episode": len(self.progress.rows),
             "phase": phase.method.name,
             "reward": final.reward,
             "accuracy_loss_pct": final.loss_pct,
             "gain_pct": final.gain_pct,
-            "energy_pj": final.energy_pj,
-            "latency_ms": final.latency_ms,
+            "energy_pj": final.measurement.energy_pj,
+            "latency_ms": final.measurement.latency_ms,
             "evaluations": self.progress.evaluations,
             "best_gain_pct": 0.0 if best is None else best.gain_pct,
             "best_loss_pct": 0.0 if best is None else best.loss_pct,
-            **outcome.figures,
+            **figures,
         }
 
     def _content(self) -> dict[str, Any]:
@@ -161,6 +162,7 @@ class SearchLoop:
         progress["phase_best"] = [None if best is None else candidate_state(best) for best in self.progress.phase_best]
         # a method whose turn has not come has no state worth keeping
         states = [
-            phase.method.state() if index <= self.progress.phase else None for index, phase in enumerate(self.phases)
+            phase.method.state_dict() if index <= self.progress.phase else None
+            for index, phase in enumerate(self.phases)
         ]
         return {"progress": progress, "archive": self.archive.state(), "methods": states}

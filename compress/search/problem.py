@@ -6,57 +6,15 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from typing import Protocol
 
+from compress.oracle.measurement import Observation, Priced, metric_value
 from compress.policy import LayerPolicy, Policy
 from compress.search.actions import ActionSpec, policy_of
 from compress.search.reward import RewardTable
+from compress.vocabulary import Metric
 from hwsim.errors import InputError
-
-
-class Metric(str, Enum):
-    """What the search lowers, relative to the dense 8-bit network."""
-
-    ENERGY = "energy"
-    LATENCY = "latency"
-    EDP = "edp"
-
-
-class Measurement(Protocol):
-    """What the oracle says about one, possibly partly compressed, network."""
-
-    @property
-    def accuracy_pct(self) -> float:
-        """Top-1 accuracy."""
-
-    @property
-    def accuracy_loss_pct(self) -> float:
-        """Points lost against the dense 8-bit network."""
-
-    @property
-    def distortion(self) -> float:
-        """How far the logits are from the dense 8-bit network's: at least 0, in no unit."""
-
-    @property
-    def energy_pj(self) -> float:
-        """Energy of one inference."""
-
-    @property
-    def latency_ms(self) -> float:
-        """Time of one inference."""
-
-
-class Priced(Protocol):
-    """What one inference costs."""
-
-    @property
-    def energy_pj(self) -> float:
-        """Energy of one inference."""
-
-    @property
-    def latency_ms(self) -> float:
-        """Time of one inference."""
+from hwsim.pricing.savings import saved_pct
 
 
 class LayerFeatures(Protocol):
@@ -117,29 +75,23 @@ class SearchOracle(Protocol):
         """The compressible layers in execution order."""
 
     @property
-    def baseline(self) -> Measurement:
+    def baseline(self) -> Observation:
         """The dense network at 8 bits on the validation split."""
+
+    def baseline_on(self, split: str) -> Observation:
+        """The dense network at 8 bits on a split."""
 
     def reset(self) -> None:
         """Return to the dense 8-bit network."""
 
-    def step(self, layer_index: int, policy: LayerPolicy) -> Measurement:
+    def step(self, layer_index: int, policy: LayerPolicy) -> Observation:
         """Compress one more layer and measure the network as it stands."""
 
-    def evaluate(self, policy: Policy, split: str = "validation") -> Measurement:
+    def evaluate(self, policy: Policy, split: str = "validation") -> Observation:
         """Measure the network under a policy; the wider split counts for more evaluations."""
 
     def price(self, policy: Policy) -> Priced:
         """Return what the network costs under a policy, without looking at an image."""
-
-
-def metric_value(measurement: Measurement | Priced, metric: Metric) -> float:
-    """Return pJ, ms, or pJ * ms, whichever the metric names."""
-    if metric is Metric.ENERGY:
-        return measurement.energy_pj
-    if metric is Metric.LATENCY:
-        return measurement.latency_ms
-    return measurement.energy_pj * measurement.latency_ms
 
 
 @dataclass(frozen=True)
@@ -150,19 +102,21 @@ class Candidate:
     """
 
     choices: tuple[LayerPolicy, ...]
-    accuracy_pct: float
+    measurement: Observation
     loss_pct: float
-    distortion: float
     cost: float
-    energy_pj: float
-    latency_ms: float
     reward: float
     episode: int
 
     @property
+    def distortion(self) -> float:
+        """How far the logits are from the dense 8-bit network's."""
+        return self.measurement.distortion
+
+    @property
     def gain_pct(self) -> float:
         """What the metric gains against the dense 8-bit network, in percent."""
-        return 100.0 * (1.0 - self.cost)
+        return saved_pct(1.0, self.cost)
 
 
 @dataclass(frozen=True)
@@ -197,8 +151,8 @@ class AccuracyBudget:
 class SearchProblem:
     """The oracle with the reward's and the actions' readings of it; keeps the time that measuring took.
 
-    `gain_pct(measurement)` and `reward(measurement)` are relative to the dense 8-bit network under `metric`. `wider`:
-    how many times as many images as the search looks at there are to check a policy on (the split "wider"), 0 for none.
+    Loss and cost are relative to the dense 8-bit network, the cost under `metric`. `wider`: how many times as many
+    images as the search looks at there are to check a policy on (the split "wider"), 0 for none.
     """
 
     oracle: SearchOracle
@@ -222,33 +176,26 @@ class SearchProblem:
         """The number of compressible layers: the steps of an episode."""
         return len(self.oracle.layers)
 
-    def cost(self, measurement: Measurement | Priced) -> float:
+    def choices(self, policy: Policy) -> list[LayerPolicy]:
+        """Return what a policy does to each layer; raises InputError for a layer that the network does not have."""
+        policy.check_names(self.names)
+        return [policy.layer(name) for name in self.names]
+
+    def policy(self, choices: Sequence[LayerPolicy]) -> Policy:
+        """Return the policy of the first layers' choices; the rest stays dense at 8 bits."""
+        return policy_of(self.names, choices)
+
+    def cost(self, measurement: Observation | Priced) -> float:
         """Return the metric relative to the baseline."""
         return metric_value(measurement, self.metric) / self._reference
 
-    def gain_pct(self, measurement: Measurement) -> float:
-        """Return the metric's gain in percent."""
-        return 100.0 * (1.0 - self.cost(measurement))
+    def candidate(self, choices: Sequence[LayerPolicy], measurement: Observation, episode: int) -> Candidate:
+        """Return what was measured on the validation images beside what was chosen."""
+        loss_pct, cost = measurement.lost_pct(self.oracle.baseline), self.cost(measurement)
+        reward = self.reward_table.lookup(loss_pct, saved_pct(1.0, cost))
+        return Candidate(tuple(choices), measurement, loss_pct, cost, reward, episode)
 
-    def reward(self, measurement: Measurement) -> float:
-        """Return the table's reward of a measurement."""
-        return self.reward_table.lookup(measurement.accuracy_loss_pct, self.gain_pct(measurement))
-
-    def candidate(self, choices: Sequence[LayerPolicy], measurement: Measurement, episode: int) -> Candidate:
-        """Return what was measured beside what was chosen."""
-        return Candidate(
-            tuple(choices),
-            float(measurement.accuracy_pct),
-            float(measurement.accuracy_loss_pct),
-            float(measurement.distortion),
-            float(self.cost(measurement)),
-            float(measurement.energy_pj),
-            float(measurement.latency_ms),
-            self.reward(measurement),
-            episode,
-        )
-
-    def step(self, layer_index: int, policy: LayerPolicy) -> Measurement:
+    def step(self, layer_index: int, policy: LayerPolicy) -> Observation:
         """Compress one more layer and measure the network as it stands (one evaluation)."""
         start = time.perf_counter()
         measurement = self.oracle.step(layer_index, policy)
@@ -276,12 +223,15 @@ class SearchProblem:
         def over_both(sampled: float, checked: float) -> float:
             return float(sampled + share * (checked - sampled))
 
-        loss_pct = over_both(candidate.loss_pct, measured.accuracy_loss_pct)
+        loss_pct = over_both(candidate.loss_pct, measured.lost_pct(self.oracle.baseline_on("wider")))
+        both = {
+            "accuracy_pct": over_both(candidate.measurement.accuracy_pct, measured.accuracy_pct),
+            "distortion": over_both(candidate.distortion, measured.distortion),
+        }
         return replace(
             candidate,
-            accuracy_pct=over_both(candidate.accuracy_pct, measured.accuracy_pct),
+            measurement=candidate.measurement.model_copy(update=both),
             loss_pct=loss_pct,
-            distortion=over_both(candidate.distortion, measured.distortion),
             reward=self.reward_table.lookup(loss_pct, candidate.gain_pct),
             episode=episode,
         )

@@ -2,53 +2,145 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from compress.policy import Policy
-from compress.search.archive import candidate_from, candidate_state
-from compress.search.problem import Candidate, Measurement
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from compress.oracle.measurement import Measurement
+from compress.oracle.spec import TRAINED_WEIGHTS
+from compress.policy import Policy, parse_policy
+from compress.search.problem import Candidate
+from compress.search.run_folder import RESULT_FILE, RUN_FILE
 from compress.search.spec import SearchSpec
+from compress.vocabulary import EnergyMode, Metric
 from hwsim.errors import InputError, RunError
-from hwsim.files.reading import read_json
-from hwsim.files.writing import write_json, write_text
+from hwsim.files.document import Document
+from hwsim.files.writing import write_text
 
-RESULT_FILE = "result.json"
 POLICY_FILE = "policy.json"
 EPISODES_FILE = "episodes.csv"
 ARCHIVE_FILE = "archive.json"
 _VERSIONED = ("tilejoule", "torch", "numpy", "gymnasium", "pymoo")
 
 
-@dataclass(frozen=True)
-class TestFigures:
-    """The dense 8-bit network and the chosen policy on the test set, measured once, after the search."""
+class CandidateFigures(Measurement):
+    """A policy on validation images: what it costs, loses and gains (in the search's metric)."""
 
-    __test__ = False  # not a test class, whatever its name suggests to a test runner
+    accuracy_loss_pct: float
+    gain_pct: float
 
+    @classmethod
+    def of(cls, candidate: Candidate) -> CandidateFigures:
+        """Return the figures of a candidate."""
+        figures = dict(candidate.measurement.figures)
+        return cls(**figures, accuracy_loss_pct=candidate.loss_pct, gain_pct=candidate.gain_pct)
+
+
+class BestPolicy(Measurement):
+    """The chosen policy on the test set, and what was done to each layer."""
+
+    accuracy_loss_pct: float
+    energy_reduction_pct: float
+    latency_reduction_pct: float
+    policy_layers: dict[str, dict[str, Any]] = Field(alias="policy")
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @classmethod
+    def of(cls, measured: Measurement, baseline: Measurement, policy: Policy) -> BestPolicy:
+        """Return the chosen policy's part of the result."""
+        return cls(
+            **{name: getattr(measured, name) for name in Measurement.model_fields},
+            accuracy_loss_pct=measured.lost_pct(baseline),
+            energy_reduction_pct=measured.saved_pct(baseline),
+            latency_reduction_pct=measured.saved_pct(baseline, Metric.LATENCY),
+            policy_layers=policy.as_json()["layers"],
+        )
+
+    @property
+    def policy(self) -> Policy:
+        """The policy, with what came of it."""
+        return parse_policy({"layers": self.policy_layers})
+
+
+class ValidationFigures(CandidateFigures):
+    """The chosen policy on the images that the search looked at, how many there were, and what confirmed it."""
+
+    images: int
+    wider_images: int
+    baseline_accuracy_pct: float
+    confirming_images: int
+    confirmed_loss_pct: float | None
+    before_refinement: CandidateFigures | None
+
+
+class LayerEnergy(BaseModel):
+    """One layer's energy, dense at 8 bits and under the chosen policy."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    energy_before_pj: float
+    energy_after_pj: float
+
+
+class Result(Document):
+    """result.json of a finished search."""
+
+    KIND: ClassVar[str] = "the result.json of a search"
+
+    method: str
+    model: str
+    data: str
     baseline: Measurement
-    best: Measurement
+    best: BestPolicy
+    episodes: int
+    evaluations: int
+    wall_s: float
+    seed: int
+    versions: dict[str, str]
+    feasible: bool
+    max_loss_pct: float
+    stop_at_pct: float | None = None
+    margin_pct: float
+    metric: Metric
+    energy: EnergyMode
+    accelerator: str
+    validation: ValidationFigures
+    layers: tuple[LayerEnergy, ...]
+    closest: tuple[CandidateFigures, ...]
+    overhead_pct: float
+    episode_s: float
+    peak_memory_mb: float
+    hyperparameters: dict[str, dict[str, Any]]
 
     @property
-    def loss_pct(self) -> float:
-        """Points of test accuracy that the policy loses."""
-        return self.baseline.accuracy_pct - self.best.accuracy_pct
+    def within_budget(self) -> bool:
+        """Whether the policy keeps the accuracy budget on validation images and on the test set."""
+        return self.feasible and self.best.accuracy_loss_pct <= self.max_loss_pct
 
-    @property
-    def energy_reduction_pct(self) -> float:
-        """Energy that the policy saves."""
-        return 100.0 * (1.0 - self.best.energy_pj / self.baseline.energy_pj)
 
-    @property
-    def latency_reduction_pct(self) -> float:
-        """Time that the policy saves."""
-        return 100.0 * (1.0 - self.best.latency_ms / self.baseline.latency_ms)
+class ArchiveFile(Document):
+    """archive.json: the non-dominated policies, measured on the validation images."""
+
+    KIND: ClassVar[str] = "the archive.json of a finished search"
+    SCHEMA: ClassVar[int] = 2
+    OLDEST: ClassVar[int] = 2
+
+    layers: tuple[str, ...]
+    front: tuple[Candidate, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the content without what is not known of a layer."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def policy(self, candidate: Candidate) -> Policy:
+        """Return a candidate's policy; layers beyond its choices stay dense at 8 bits."""
+        return Policy(dict(zip(self.layers, candidate.choices, strict=False)))
 
 
 def versions() -> dict[str, str]:
@@ -62,129 +154,57 @@ def versions() -> dict[str, str]:
     return found
 
 
-_RECORDED = (
-    "model",
-    "data",
-    "weights",
-    "method",
-    "seed",
-    "accelerator",
-    "mac_table",
-    "costs",
-    "energy",
-    "metric",
-    "activation_scales",
-    "activation_clipping",
-)
-
-
 def final_policy(spec: SearchSpec, policy: Policy, trained_weights: str | None = None) -> Policy:
     """Return the chosen policy as it is written: its metadata is what decides it (paths as given), and no clock.
 
     `trained_weights` names the file beside it that holds the weights it is for, where the method trained them.
     """
-    told = {name: getattr(spec, name) for name in _RECORDED if getattr(spec, name) is not None}
-    if spec.arithmetic == "bf16":  # the others give the same figures
-        told["arithmetic"] = spec.arithmetic
+    told = {"method": spec.method, **spec.told()}
     if trained_weights is not None:
-        told["trained_weights"] = trained_weights
+        told[TRAINED_WEIGHTS] = trained_weights
     return Policy(policy.layers, told)
-
-
-def best_content(figures: TestFigures, policy: Policy) -> dict[str, Any]:
-    """Return the `best` part of result.json."""
-    return {
-        "accuracy_pct": figures.best.accuracy_pct,
-        "accuracy_loss_pct": figures.loss_pct,
-        "energy_pj": figures.best.energy_pj,
-        "energy_reduction_pct": figures.energy_reduction_pct,
-        "latency_ms": figures.best.latency_ms,
-        "latency_reduction_pct": figures.latency_reduction_pct,
-        "policy": policy.as_json()["layers"],
-    }
-
-
-def baseline_content(figures: TestFigures) -> dict[str, Any]:
-    """Return the `baseline` part of result.json: the dense network at 8 bits."""
-    baseline = figures.baseline
-    return {
-        "accuracy_pct": baseline.accuracy_pct,
-        "energy_pj": baseline.energy_pj,
-        "latency_ms": baseline.latency_ms,
-    }
 
 
 def episodes_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return episodes.csv: one row an episode, a column left empty where a phase has no such figure."""
-    columns: list[str] = []
-    for row in rows:
-        columns += [name for name in row if name not in columns]
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _cell(value) for name, value in row.items()})
-    return stream.getvalue()
+    table = pd.DataFrame(list(rows))
+    return str(table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
-def _cell(value: Any) -> Any:
-    return f"{value:.6g}" if isinstance(value, float) else value
-
-
-def archive_content(names: Sequence[str], front: Sequence[Candidate]) -> dict[str, Any]:
-    """Return archive.json: the non-dominated policies, measured on the validation images."""
-    return {"schema": 1, "layers": list(names), "front": [candidate_state(candidate) for candidate in front]}
-
-
-def read_archive(folder: Path, names: Sequence[str]) -> list[Candidate]:
-    """Return the candidates of a finished run's archive; raises InputError where it is of another network."""
-    content = read_json(folder / ARCHIVE_FILE, "the archive.json of a finished search")
+def read_episodes(folder: Path) -> pd.DataFrame:
+    """Return the rows of episodes.csv."""
     try:
-        if list(content["layers"]) != list(names):
-            raise InputError(
-                f"--warm-start '{folder}' searched a network with other layers; name a run of the same network"
-            )
-        return [candidate_from(entry) for entry in content["front"]]
-    except (KeyError, TypeError):
-        raise InputError(f"'{folder / ARCHIVE_FILE}' is not the archive of a search") from None
+        return pd.read_csv(folder / EPISODES_FILE)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read '{folder / EPISODES_FILE}': {error}") from None
 
 
-def read_result(folder: Path) -> dict[str, Any]:
+def read_archive(folder: Path, names: Sequence[str] | None = None) -> ArchiveFile:
+    """Return a finished run's archive; raises InputError where it is of another network than `names`."""
+    archive = ArchiveFile.read(folder / ARCHIVE_FILE)
+    if names is not None and list(archive.layers) != list(names):
+        raise InputError(
+            f"--warm-start '{folder}' searched a network with other layers; name a run of the same network"
+        )
+    return archive
+
+
+def read_result(folder: Path) -> Result:
     """Return a finished run's result.json; raises InputError where the run is unfinished or the folder holds none."""
     path = folder / RESULT_FILE
     if not path.exists():
-        state = "an unfinished search; continue it with --resume" if (folder / "run.json").exists() else "no search"
+        state = "an unfinished search; continue it with --resume" if (folder / RUN_FILE).exists() else "no search"
         raise InputError(f"'{folder}' holds {state}")
-    content = read_json(path, "the result.json of a search")
-    if not isinstance(content, dict) or "best" not in content or "baseline" not in content:
-        raise InputError(f"'{path}' is not the result.json of a search")
-    return content
+    return Result.read(path)
 
 
-def write_outcome(folder: Path, contents: Mapping[str, Any]) -> None:
+def write_outcome(folder: Path, contents: Mapping[str, str]) -> None:
     """Write a run's files by name, each whole or not at all; result.json last, because it marks the run as finished.
 
     Raises RunError where the disk is full.
     """
-    order = sorted(contents, key=lambda name: name == RESULT_FILE)
     try:
-        for name in order:
-            if isinstance(contents[name], str):
-                write_text(folder / name, contents[name])
-            else:
-                write_json(folder / name, contents[name])
+        for name in sorted(contents, key=lambda name: name == RESULT_FILE):
+            write_text(folder / name, contents[name])
     except InputError as error:
         raise RunError(f"{error}; the search is done, write its results with --resume") from None
-
-
-def read_episodes(folder: Path) -> list[dict[str, str]]:
-    """Return the rows of episodes.csv as text."""
-    try:
-        return list(csv.DictReader(io.StringIO((folder / EPISODES_FILE).read_text())))
-    except OSError as error:
-        raise InputError(f"cannot read '{folder / EPISODES_FILE}': {error.strerror}") from None
-
-
-def plain(content: Any) -> Any:
-    """Return content as JSON would read it back (tuples as lists), so that equal results compare equal."""
-    return json.loads(json.dumps(content))

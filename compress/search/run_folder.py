@@ -8,12 +8,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from compress.search.checkpoint import has_checkpoint
+from compress.search.run_file import RunFile
+from compress.search.spec import SearchSpec
 from hwsim.errors import InputError
-from hwsim.files.reading import read_json
-from hwsim.files.writing import check_new_folder, write_json
+from hwsim.files.writing import check_new_folder
 
 RUN_FILE = "run.json"
 RESULT_FILE = "result.json"
@@ -39,8 +39,8 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def create(folder: Path) -> None:
-    """Make the folder of a new search; refuse one that holds something, with the remedy."""
+def check_free(folder: Path) -> None:
+    """Refuse a folder that holds something or could not be made, with the remedy, before any work is done."""
     if folder.is_dir() and (folder / RUN_FILE).exists():
         state = "a finished search" if (folder / RESULT_FILE).exists() else "an unfinished search"
         remedy = (
@@ -48,6 +48,11 @@ def create(folder: Path) -> None:
         )
         raise InputError(f"--out '{folder}' holds {state}; {remedy}")
     check_new_folder(folder)
+
+
+def create(folder: Path) -> None:
+    """Make the folder of a new search; refuse one that holds something, with the remedy."""
+    check_free(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -59,17 +64,14 @@ def withdraw(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_run(folder: Path, spec: dict[str, Any]) -> None:
+def write_run(folder: Path, spec: SearchSpec) -> None:
     """Record what the folder's search was asked to do."""
-    write_json(folder / RUN_FILE, {"schema": 1, "search": spec})
+    RunFile.of(spec).to_json(folder / RUN_FILE)
 
 
-def read_run(folder: Path) -> dict[str, Any]:
+def read_run(folder: Path) -> SearchSpec:
     """Return what the folder's search was asked to do; raises InputError where it holds none."""
     if not (folder / RUN_FILE).exists():
         found = "a checkpoint but no run.json" if has_checkpoint(folder) else "no search"
         raise InputError(f"'{folder}' holds {found}; name the --out folder of a search")
-    content = read_json(folder / RUN_FILE, "the run.json of a search")
-    if not isinstance(content, dict) or not isinstance(content.get("search"), dict):
-        raise InputError(f"'{folder / RUN_FILE}' is not the run.json of a search")
-    return dict(content["search"])
+    return RunFile.read(folder / RUN_FILE).spec(f"'{folder / RUN_FILE}'")

@@ -1,110 +1,107 @@
-"""From a search's options to what the methods work on: network, data, accelerator, oracle."""
+"""From a search's settings to what the methods work on: the problem measured, its reward, the bounds of a policy."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from compress.evaluation.evaluator import Screen
 from compress.policy import DENSE_8BIT, LayerPolicy
-from compress.pruning import PRUNERS, SEARCH_PRUNERS
 from compress.search.actions import ActionSpec, policy_of
-from compress.search.problem import AccuracyBudget, Candidate, Metric, SearchProblem
+from compress.search.problem import AccuracyBudget, Candidate, SearchProblem
 from compress.search.reward import load_reward
-from compress.search.spec import TRAINING_METHODS, SearchSpec
+from compress.search.spec import SearchSpec
 from hwsim.energy.mac_table import load_mac_table
-from hwsim.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from compress.images.dataset import Dataset
     from compress.network.graph import NetworkGraph
     from compress.oracle.oracle import Oracle
+    from compress.oracle.problem import Problem
 
 
 @dataclass(frozen=True)
 class SearchTask:
-    """The problem that all methods share, and what those that train need besides.
-
-    `oracle_of(model)` is the same oracle for the same network with other weights.
-    """
+    """The problem that all methods share, and what those that train need besides."""
 
     problem: SearchProblem
+    source: Problem
     oracle: Oracle
-    graph: NetworkGraph
-    model: nn.Module
-    dataset: Dataset
-    oracle_of: Callable[[nn.Module], Oracle]
-    proof: str | None = None  # of an arithmetic that is not exact: how far it is
+    spec: SearchSpec
+
+    @property
+    def graph(self) -> NetworkGraph:
+        """The traced network."""
+        return self.source.graph
+
+    @property
+    def model(self) -> nn.Module:
+        """The network with its given weights."""
+        return self.source.network
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data, training images among them."""
+        return self.source.dataset
+
+    def weights(self) -> list[NDArray[np.float32]]:
+        """Return the weight of each layer, in execution order."""
+        return [self.graph.weight(layer.name).detach().numpy() for layer in self.graph.layers]
+
+    def oracle_of(self, model: nn.Module) -> Oracle:
+        """Return the same oracle for the same network with other weights."""
+        return _oracle(self.source, self.spec, model)
 
     def measure_trained(self, model: nn.Module, choices: Sequence[LayerPolicy], episode: int) -> Candidate:
         """Measure the network's choices with other weights, against the baseline of the given ones (one evaluation)."""
         start = time.perf_counter()
-        measured = self.oracle_of(model).evaluate(policy_of(self.problem.names, choices))
-        baseline = self.oracle.baseline
-        measurement = replace(measured, accuracy_loss_pct=baseline.accuracy_pct - measured.accuracy_pct)
+        measurement = self.oracle_of(model).evaluate(policy_of(self.problem.names, choices))
         self.problem.measuring_s += time.perf_counter() - start
         self.oracle.evaluations += 1
         return self.problem.candidate(choices, measurement, episode)
 
 
-def build_task(spec: SearchSpec) -> SearchTask:
-    """Load, trace and measure what a spec names; raises InputError naming the option that is wrong."""
-    actions = ActionSpec(spec.max_sparsity, spec.min_bits, pruners=_pruners(spec))
-    reward = load_reward(None if spec.reward is None else Path(spec.reward), spec.max_loss)
-    AccuracyBudget(spec.max_loss, 1)  # refuses a budget out of range before any work
-    table = load_mac_table(None if spec.mac_table is None else Path(spec.mac_table))
+def check_spec(spec: SearchSpec) -> None:
+    """Raise InputError for settings that no search can use, before any image is read."""
+    _actions(spec)
+    load_reward(spec.reward, spec.max_loss)
+    table = load_mac_table(spec.mac_table)
     for bits in range(spec.min_bits, DENSE_8BIT.bits + 1):
         table.mac_energy_fj(bits, bits)  # refuses a table without a precision that the search may choose
-    from compress.evaluation.evaluator import Screen
-    from compress.images.dataset import load_data
-    from compress.models import load_model, normalization_of
-    from compress.network.trace import trace
-    from compress.oracle.cost_model import EnergyMode
-    from compress.oracle.oracle import OracleSpec, build_oracle, prove_arithmetic
-    from compress.quantization.affine import ActivationScales, Clipping
-    from compress.quantization.arithmetic import Arithmetic, computing_device
 
-    Arithmetic(spec.arithmetic).resolved(computing_device(spec.device))  # what this machine lacks is said first
-    dataset = load_data(spec.data, spec.seed, normalization=normalization_of(spec.model))
-    model = load_model(spec.model, spec.weights, dataset)
-    graph = trace(model, dataset.example)
-    images = max(1, round(spec.subset * len(dataset.validation)))
-    oracle_spec = OracleSpec(
-        accelerator=spec.accelerator,
-        mac_table=None if spec.mac_table is None else Path(spec.mac_table),
-        costs=spec.costs,
-        objective=spec.metric,
-        energy=EnergyMode(spec.energy),
-        validation_images=images,
-        arithmetic=Arithmetic(spec.arithmetic),
-        device=spec.device,
-        activation_scales=ActivationScales(spec.activation_scales),
-        activation_clipping=Clipping(spec.activation_clipping),
-        screen=None if spec.screen is None else Screen(spec.screen),
-        seed=spec.seed,
-    )
 
-    def oracle_of(weights: nn.Module) -> Oracle:
-        return build_oracle(graph, weights, dataset, oracle_spec)
+def build_task(source: Problem, spec: SearchSpec, *, trains_weights: bool = False) -> SearchTask:
+    """Measure the dense network and return the task; raises InputError naming the option that is wrong.
 
-    oracle = oracle_of(model)
+    `trains_weights`: the method's policies hold for weights of its own, so no other images can confirm them.
+    """
+    check_spec(spec)
+    oracle = _oracle(source, spec, source.network)
+    images = oracle.images_of("validation")
     budget = AccuracyBudget(spec.max_loss, images)
-    if spec.method not in TRAINING_METHODS and oracle.images_of("unseen"):
+    if not trains_weights and oracle.images_of("unseen"):
         # the choice is confirmed on other images, so that the search itself need not be as careful
         budget = AccuracyBudget(spec.max_loss, images + oracle.images_of("wider"), 1.0)
     wider = oracle.images_of("wider") / images
-    problem = SearchProblem(oracle, reward, budget, actions, Metric(spec.metric), wider)
-    proof = prove_arithmetic(graph, model, dataset, oracle_spec)
-    said = None if proof is None else proof.sentence(oracle_spec.arithmetic)
-    return SearchTask(problem, oracle, graph, model, dataset, oracle_of, said)
+    reward = load_reward(spec.reward, spec.max_loss)
+    return SearchTask(SearchProblem(oracle, reward, budget, _actions(spec), spec.metric, wider), source, oracle, spec)
 
 
-def _pruners(spec: SearchSpec) -> tuple[str, ...]:
-    for name in spec.pruners:
-        if name not in PRUNERS:
-            raise InputError(f"--pruners: {unknown_name('pruner', name, PRUNERS)}")
-    return spec.pruners or SEARCH_PRUNERS
+def _oracle(source: Problem, spec: SearchSpec, network: nn.Module) -> Oracle:
+    images = max(1, round(spec.subset * len(source.dataset.validation)))
+    screen = None if spec.screen is None else Screen(spec.screen)
+    return source.oracle(spec, network=network, images=images, screen=screen)
+
+
+def _actions(spec: SearchSpec) -> ActionSpec:
+    from compress.pruning import SEARCH_PRUNERS
+    from compress.pruning.plugins import use_pruners
+
+    names = use_pruners(spec.pruners)
+    return ActionSpec(spec.max_sparsity, spec.min_bits, pruners=names or SEARCH_PRUNERS)

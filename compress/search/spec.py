@@ -3,92 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
-from compress.search.environment import RewardMode
-from compress.search.problem import Metric
-from hwsim.errors import InputError, unknown_name
+from pydantic import model_validator
 
-METHODS = ("composite", "amc", "haq", "asqj", "opq", "nsga2", "joint", "uniform", "random")
-TRAINING_METHODS = ("asqj", "joint")
-"""Methods whose policies come with weights of their own."""
-CHOICES: dict[str, tuple[str, ...]] = {
-    "energy": ("simulated", "paper"),
-    "metric": tuple(metric.value for metric in Metric),
-    "reward_mode": tuple(mode.value for mode in RewardMode),
-    "rates": ("amc", "paper"),
-    "nsga2_objectives": ("reward", "two"),
-    "joint_cost": ("energy", "size", "bitops", "mpic", "ne16"),
-    "device": ("cpu", "cuda"),
-    "activation_scales": ("tensor", "channel"),
-    "activation_clipping": ("mse", "laplace", "minmax"),
-    "arithmetic": ("auto", "fp32", "int8", "bf16"),
-}
+from compress.oracle.spec import MeasurementSpec
+from compress.vocabulary import Clipping
+from hwsim.errors import InputError
+from hwsim.files.spec import Shown, setting, shown
+
+_SEARCH, _ACTIONS = "Search", "What a policy may do"
 
 
-@dataclass(frozen=True)
-class SearchSpec:
-    """The options of `compress search`, as they are written to run.json.
+class SearchSpec(MeasurementSpec):
+    """A measurement, and the search that uses it; run.json holds it.
 
-    `refine` counts episodes of local refinement after the method's own; -1 stands for the default: none after other
+    `refine` counts episodes of local refinement after the method's own; None stands for the default: none after other
     methods than the composite agent; after that a fifth of its episodes, but as many as its own up to 30, because a
     short search leaves the agent little to learn from. Paths are kept as given.
     """
 
-    model: str
-    data: str
-    weights: str | None = None
-    method: str = "composite"
-    episodes: int = 1100
-    seed: int = 0
-    accelerator: str = "paper"
-    mac_table: str | None = None
-    costs: str | None = None
-    energy: str = "simulated"
-    metric: str = Metric.ENERGY.value
-    max_loss: float = 2.0
-    stop_at: float | None = None
-    reward: str | None = None
-    reward_mode: str = RewardMode.STEP.value
-    rates: str = "amc"
-    min_bits: int = 2
-    max_sparsity: float = 0.9
-    pruners: tuple[str, ...] = ()
-    refine: int = -1
-    subset: float = 1.0
-    screen: float | None = None
-    device: str = "cpu"
-    arithmetic: str = "auto"
-    activation_scales: str = "tensor"
-    activation_clipping: str = "mse"
-    warm_start: str | None = None
-    nsga2_objectives: str = "reward"
-    joint_cost: str = "energy"
+    activation_clipping: Clipping | None = setting(
+        Clipping.MSE,
+        "How the ranges of activations are chosen: by least squared error, the paper's Laplace formula, or as seen.",
+        Shown("Measurement"),
+    )
+    method: str = setting(
+        "composite",
+        "The search method: a built-in one (`compress methods`), or MODULE:CLASS.",
+        Shown(_SEARCH, metavar="NAME|MODULE:CLASS", names_code=True),
+    )
+    episodes: int = setting(1100, "Episodes of the method (the paper's 1100).", Shown(_SEARCH), ge=1)
+    refine: int | None = setting(
+        None,
+        "Episodes of local refinement after the method.",
+        Shown(_SEARCH, default_text="composite: a fifth, or up to 30; others: 0"),
+        ge=0,
+    )
+    max_loss: float = setting(2.0, "Points of accuracy that may be lost.", Shown(_SEARCH), ge=0, le=100)
+    stop_at: float | None = setting(
+        None,
+        "End the search once a policy within --max-loss saves this many percent.",
+        Shown(_SEARCH, default_text="never"),
+    )
+    subset: float = setting(
+        1.0, "The share of the validation images to search with; the others confirm the choice.", Shown(_SEARCH)
+    )
+    screen: float | None = setting(
+        None,
+        "Measure policies that lose more points on the first 100 images on these only.",
+        Shown(_SEARCH, default_text="off"),
+    )
+    reward: Path | None = setting(
+        None, "A 40 x 40 reward CSV.", Shown(_SEARCH, metavar="FILE", default_text="the shipped table")
+    )
+    warm_start: Path | None = setting(
+        None, "A finished run whose archive is measured first.", Shown(_SEARCH, metavar="RUN")
+    )
+    method_options: Mapping[str, Any] = setting({}, "Options of the method alone.", Shown(_SEARCH, option=None))
+    min_bits: int = setting(2, "The lowest precision.", Shown(_ACTIONS))
+    max_sparsity: float = setting(0.9, "The highest pruning ratio of a layer.", Shown(_ACTIONS))
+    pruners: tuple[str, ...] = setting(
+        (),
+        "The pruners to choose from, separated by commas: names (`compress pruners`), or MODULE:CLASS.",
+        Shown(_ACTIONS, default_text="the paper's seven", split=True, metavar="NAMES", names_code=True, recorded=False),
+    )
 
-    def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise unknown_name("method", self.method, METHODS)
-        for field_name, allowed in CHOICES.items():
-            if getattr(self, field_name) not in allowed:
-                option = "--" + field_name.replace("_", "-")
-                raise InputError(f"{option}: {unknown_name(field_name, getattr(self, field_name), allowed)}")
-        if self.episodes < 1:
-            raise InputError(f"--episodes is {self.episodes}, must be at least 1")
-        if self.refine < -1:
-            raise InputError(f"--refine is {self.refine}, must be a number of episodes from 0")
-        if self.method in TRAINING_METHODS and (self.refine > 0 or self.warm_start is not None):
-            option = f"--refine {self.refine}" if self.refine > 0 else f"--warm-start '{self.warm_start}'"
-            raise InputError(
-                f"{option}: the policies of {self.method} hold for weights that it trains, others cannot join them;"
-                " leave the option out"
-            )
+    @model_validator(mode="after")
+    def _check(self) -> SearchSpec:
+        for name in ("model", "data"):
+            if not getattr(self, name):
+                raise InputError(f"--{name} is missing; name the {name} to search with (or --resume)")
         if self.stop_at is not None and not 0.0 < self.stop_at < 100.0:
             raise InputError(
                 f"--stop-at is {self.stop_at:g}, must be above 0 and below 100 (percent of the metric saved)"
             )
-        if self.seed < 0:
-            raise InputError(f"--seed is {self.seed}, must be a whole number from 0")
         if not 0.0 < self.subset <= 1.0:
             raise InputError(
                 f"--subset is {self.subset:g}, must be a share of the validation images above 0 and at most 1"
@@ -98,26 +88,7 @@ class SearchSpec:
                 f"--screen is {self.screen:g}, must be points of accuracy above --max-loss ({self.max_loss:g})"
                 " and at most 100"
             )
-
-    @property
-    def refine_episodes(self) -> int:
-        """Episodes of refinement."""
-        if self.refine >= 0:
-            return self.refine
-        return default_refinement(self.episodes) if self.method == "composite" else 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the content of run.json."""
-        return {**asdict(self), "pruners": list(self.pruners)}
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> SearchSpec:
-        """Return the spec that run.json describes; raises InputError for a field that this version does not know."""
-        known = {field.name for field in fields(cls)}
-        for name in content:
-            if name not in known:
-                raise InputError(f"run.json: {unknown_name('option', name, known)}")
-        return cls(**{**content, "pruners": tuple(content.get("pruners", ()))})
+        return self
 
 
 def default_refinement(episodes: int) -> int:
@@ -125,13 +96,35 @@ def default_refinement(episodes: int) -> int:
     return max(episodes // 5, min(episodes, 30))
 
 
-def check_same(recorded: SearchSpec, asked: Mapping[str, Any]) -> None:
-    """Raise InputError where an option given with --resume differs from what the run was started with."""
-    before = recorded.as_dict()
-    for name, value in asked.items():
-        if before[name] != value:
-            option = "--" + name.replace("_", "-")
+def resumed(recorded: SearchSpec, asked: Mapping[str, Any]) -> SearchSpec:
+    """Return the spec of a run to continue; an option given with --resume must say what the run was started with.
+
+    Raises InputError where it differs, and where the run was started with code that is not named again: no file is
+    trusted to name it.
+    """
+    again = recorded.replaced(**asked)
+    before, now = recorded.as_json(), again.as_json()
+    for name in asked:
+        if before[name] != now[name]:
+            option = SearchSpec.option(name)
             raise InputError(
-                f"--resume: {option} is {value}, the search was started with {before[name]}; leave {option} out"
+                f"--resume: {option} is {now[name]}, the search was started with {before[name]}; leave {option} out"
                 " or start a new search in another folder"
+            )
+    for name, field in SearchSpec.model_fields.items():
+        if shown(field).names_code and name not in asked:
+            _refuse_recorded_code(name, before[name])
+    return recorded
+
+
+def _refuse_recorded_code(name: str, value: Any) -> None:
+    from hwsim.files.spec import is_code
+
+    for one in value if isinstance(value, list) else [value]:
+        if is_code(one):
+            text = ",".join(value) if isinstance(value, list) else value
+            option = SearchSpec.option(name)
+            raise InputError(
+                f"--resume: the search was started with {option} {text}, which is code, and no file is trusted to name"
+                f" code; give {option} {text} again"
             )

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from hwsim.errors import InputError
 from hwsim.files.reading import read_toml
-from hwsim.files.spec import Shown, Spec, enum_of, option_name, shown
+from hwsim.files.spec import Shown, Spec, enum_of, is_code, option_name, shown
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -173,9 +173,3 @@ def refuse_code(model: type[Spec], content: Mapping[str, Any], source: str) -> N
                     f"{source} names code ('{one}'), and no file is trusted with that; give"
                     f" {option_name(name, field)} {one} on the command line"
                 )
-
-
-def is_code(value: Any) -> bool:
-    """Return whether a value is written MODULE:NAME, so that it would be imported."""
-    module, colon, attribute = str(value).partition(":")
-    return bool(colon) and attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))

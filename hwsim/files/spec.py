@@ -125,3 +125,9 @@ class Spec(BaseModel):
 
 def _known(cls: type[Spec]) -> str:
     return f"known: {', '.join(cls.model_fields)}"
+
+
+def is_code(value: Any) -> bool:
+    """Return whether a value is written MODULE:NAME, so that it would be imported."""
+    module, colon, attribute = str(value).partition(":")
+    return bool(colon) and attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))

@@ -25,7 +25,7 @@ from compress.network.trace import trace
 from compress.policy import LayerPolicy, Policy
 from compress.pruning import SEARCH_PRUNERS
 from compress.quantization.affine import Affine
-from compress.quantization.arithmetic import Arithmetic
+from compress.vocabulary import Arithmetic
 from tests.reference.unusual_networks import build
 
 NETWORKS = ["digits-cnn", "resnet20-cifar", "vgg11-cifar", "mobilenet_v2-cifar", "squeezenet1_0-cifar"]

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.methods.baselines.budget_bisection import BudgetLadder
-from compress.methods.baselines.terminal_agent import TerminalAgent, TerminalSpec
-from compress.policy import DENSE_8BIT, LayerPolicy
+from compress.methods.baselines.terminal_agent import TerminalAgent, TerminalMethod, TerminalSpec
+from compress.policy import DENSE_8BIT, LayerPolicy, Policy
 from compress.search.environment import STATE_SIZE, static_features
-from compress.search.method import EpisodeOutcome, SearchBudget
-from compress.search.problem import SearchProblem
+from compress.search.method import SearchBudget
+from compress.search.problem import Candidate, SearchProblem
 
 PRUNER = "fm_reconstruction"
 LOWEST_KEEP = 0.2
@@ -26,44 +26,47 @@ ROUNDING = 8
 _REDUCED, _REST, _PREVIOUS = 11, 12, 13
 
 
-class AMC:
+class AMC(TerminalMethod):
     """The method `amc`: one evaluation an episode."""
 
     name = "amc"
-    needs_training_data = False
 
     def __init__(self, problem: SearchProblem, budget: SearchBudget, spec: TerminalSpec, seed: int) -> None:
-        self._problem, self._budget = problem, budget
+        agent = TerminalAgent(STATE_SIZE, spec, seed)
+        super().__init__(problem, budget, agent, BudgetLadder(budget.episodes, LOWEST_KEEP, 1.0))
         self._layers = list(problem.oracle.layers)
         self._static = static_features(self._layers)
         energies = np.array([layer.energy_pj for layer in self._layers])
         self._energy = energies / energies.sum()
         # the image's own channels are not prunable, a depthwise layer has none of its own
         self._prunable = [index > 0 and not layer.depthwise for index, layer in enumerate(self._layers)]
-        self._agent = TerminalAgent(STATE_SIZE, spec, seed)
-        self._ladder = BudgetLadder(budget.episodes, LOWEST_KEEP, 1.0)
+
+    @classmethod
+    def build(cls, problem: SearchProblem, budget: SearchBudget, seed: int) -> AMC:
+        """Return the method with settings for so many episodes."""
+        return cls(problem, budget, TerminalSpec().scaled(budget.episodes), seed)
 
     def hyperparameters(self) -> dict[str, Any]:
         """Return every setting as it was used."""
         return {**self._agent.hyperparameters(), "lowest_keep": LOWEST_KEEP, "channel_rounding": ROUNDING}
 
-    def run_episode(self, episode: int) -> EpisodeOutcome:
-        """Choose all keep ratios, then measure the network once."""
+    def ask(self) -> Policy:
+        """Return the policy of keep ratios chosen layer by layer."""
         keeps: list[float] = []
         for index in range(len(self._layers)):
             if not self._prunable[index]:
                 keeps.append(1.0)
                 continue
             state = self._state(index, keeps)
-            keep = LOWEST_KEEP + (1.0 - LOWEST_KEEP) * self._agent.act(state, episode)
+            keep = LOWEST_KEEP + (1.0 - LOWEST_KEEP) * self._agent.act(state, self.episode)
             keep = self.rounded(index, min(keep, self.largest_keep(index, keeps)))
             keeps.append(keep)
             self._agent.took(state, (keep - LOWEST_KEEP) / (1.0 - LOWEST_KEEP))
-        candidate = self._problem.measure([_layer_policy(keep) for keep in keeps], episode)
-        figures = self._agent.finish(episode, candidate.accuracy_pct / 100.0, episode / self._budget.episodes)
-        figures["budget"] = self._ladder.share
-        self._ladder.finish(episode, met=candidate.loss_pct <= self._problem.budget.target_pct)
-        return EpisodeOutcome((candidate,), candidate, figures)
+        return self.problem.policy([_layer_policy(keep) for keep in keeps])
+
+    def reward(self, measured: Candidate) -> float:
+        """Return the accuracy, in [0, 1]."""
+        return measured.measurement.accuracy_pct / 100.0
 
     def largest_keep(self, index: int, keeps: list[float]) -> float:
         """Return the largest keep ratio that leaves the budget reachable with all later layers at their lowest."""
@@ -87,15 +90,6 @@ class AMC:
         state[_REST] = float(self._energy[index + 1 :].sum())
         state[_PREVIOUS] = keeps[-1] if keeps else 1.0
         return state
-
-    def state(self) -> dict[str, Any]:
-        """Return what `load` needs to continue exactly."""
-        return {"agent": self._agent.state(), "ladder": self._ladder.state()}
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned."""
-        self._agent.load(state["agent"])
-        self._ladder.load(state["ladder"])
 
 
 def _layer_policy(keep: float) -> LayerPolicy:

@@ -24,8 +24,8 @@ from compress.methods.baselines.weight_training import (
     loss_with,
     trainable_copy,
 )
-from compress.policy import MAX_BITS, NO_PRUNER, LayerPolicy
-from compress.search.method import EpisodeOutcome, SearchBudget
+from compress.policy import MAX_BITS, NO_PRUNER, LayerPolicy, Policy
+from compress.search.method import AskTellMethod, SearchBudget
 from compress.search.problem import Candidate
 from compress.search.setup import SearchTask
 
@@ -47,13 +47,14 @@ class ASQJSpec:
     """The tightest budget of weight bits, as a share of the dense 8-bit network's."""
 
 
-class ASQJ:
+class ASQJ(AskTellMethod):
     """The method `asqj`: one evaluation an episode, of the weights trained so far."""
 
     name = "asqj"
     needs_training_data = True
 
     def __init__(self, task: SearchTask, budget: SearchBudget, spec: ASQJSpec, seed: int) -> None:
+        super().__init__(task.problem, evaluations_per_episode=1)
         self._task, self.spec = task, spec
         self._names = [f"{layer.name}.weight" for layer in task.graph.layers]
         self._widths = range(task.problem.actions.min_bits, MAX_BITS + 1)
@@ -61,6 +62,11 @@ class ASQJ:
         self._batches = ShuffledBatches(task.dataset.train, spec.batch, seed)
         self._kept = KeptWeights(task.problem.budget)
         self._restart()
+
+    @classmethod
+    def build(cls, task: SearchTask, budget: SearchBudget, seed: int) -> ASQJ:
+        """Return the method with its settings."""
+        return cls(task, budget, ASQJSpec(), seed)
 
     def _restart(self) -> None:
         self._model = trainable_copy(self._task.model)
@@ -74,18 +80,31 @@ class ASQJ:
         """Return every setting as it was used."""
         return asdict(self.spec)
 
-    def run_episode(self, episode: int) -> EpisodeOutcome:
-        """Train for one ADMM iteration and measure the sparse, quantized network."""
+    def ask(self) -> Policy:
+        """Train for one ADMM iteration and return the policy of the sparse, quantized network."""
         if self._ladder.share != self._round_share:
             self._restart()
-        loss = self._train()
+        self._loss = self._train()
         with torch.no_grad():
             self._project()
-        candidate = self._measure(episode)
-        met = candidate.loss_pct <= self._task.problem.budget.target_pct
-        figures = {"return": candidate.reward, "budget": self._ladder.share, "training_loss": loss}
-        self._ladder.finish(episode, met=met)
-        return EpisodeOutcome((candidate,), candidate, figures)
+        self._state = {name: value.detach().clone() for name, value in self._model.state_dict().items()}
+        pairs = zip(self._weights(), self._bits, strict=True)
+        return self.problem.policy([_layer_policy(weight, bits) for weight, bits in pairs])
+
+    def measure(self, policy: Policy, episode: int) -> Candidate:
+        """Measure a policy with the weights trained for it."""
+        model = frozen_with(self._task.model, self._state)
+        return self._task.measure_trained(model, self.problem.choices(policy), episode)
+
+    def tell(self, policy: Policy, measured: Candidate) -> None:
+        """Keep the weights where they may be the chosen ones, and tighten or loosen the budget."""
+        self._kept.offer(measured, self._state)
+        self._budget_share = self._ladder.share
+        self._ladder.finish(self.episode, met=measured.loss_pct <= self.problem.budget.target_pct)
+
+    def figures(self) -> dict[str, float]:
+        """Return the budget and the training loss."""
+        return {"budget": self._budget_share, "training_loss": self._loss}
 
     def _weights(self) -> list[nn.Parameter]:
         return [self._model.get_parameter(name) for name in self._names]
@@ -116,19 +135,12 @@ class ASQJ:
         self._v = [quantized(both, bits) for both, bits in zip(joint, self._bits, strict=True)]
         self._u = [u + weight - v for u, weight, v in zip(self._u, weights, self._v, strict=True)]
 
-    def _measure(self, episode: int) -> Candidate:
-        state = {name: value.detach().clone() for name, value in self._model.state_dict().items()}
-        choices = [_layer_policy(weight, bits) for weight, bits in zip(self._weights(), self._bits, strict=True)]
-        candidate = self._task.measure_trained(frozen_with(self._task.model, state), choices, episode)
-        self._kept.offer(candidate, state)
-        return candidate
-
     def trained_weights(self, candidate: Candidate) -> State:
         """Return the state dict that a candidate was measured with."""
         return self._kept.find(candidate)
 
-    def state(self) -> dict[str, Any]:
-        """Return what `load` needs to continue exactly."""
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs to continue exactly."""
         return {
             "model": self._model.state_dict(),
             "round_share": self._round_share,
@@ -140,8 +152,8 @@ class ASQJ:
             "kept": self._kept.state(),
         }
 
-    def load(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
         self._model.load_state_dict(state["model"])
         self._round_share, self._bits = float(state["round_share"]), [int(bits) for bits in state["bits"]]
         self._v, self._u = list(state["v"]), list(state["u"])

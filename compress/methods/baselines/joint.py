@@ -29,10 +29,12 @@ from compress.methods.baselines.weight_training import (
     straight_through,
     trainable_copy,
 )
+from compress.methods.options import JointOptions
 from compress.network.channel_units import Units
 from compress.network.graph import CompressibleLayer
-from compress.policy import MAX_BITS, NO_PRUNER, LayerPolicy
-from compress.search.method import EpisodeOutcome, SearchBudget
+from compress.policy import MAX_BITS, NO_PRUNER, LayerPolicy, Policy
+from compress.search.method import AskTellMethod, SearchBudget
+from compress.search.problem import Candidate
 from compress.search.setup import SearchTask
 
 
@@ -57,13 +59,14 @@ class JointSpec:
     """The cost's largest strength; the smallest is 0."""
 
 
-class JointSearch:
+class JointSearch(AskTellMethod):
     """The method `joint`: one evaluation an episode, of the argmax of the choices with the weights trained so far."""
 
     name = "joint"
     needs_training_data = True
 
     def __init__(self, task: SearchTask, budget: SearchBudget, cost: str, spec: JointSpec, seed: int) -> None:
+        super().__init__(task.problem, evaluations_per_episode=1)
         self._task, self.spec, self._cost_name = task, spec, cost
         self._cost = cost_model(cost)
         self._layers = list(task.graph.layers)
@@ -77,6 +80,11 @@ class JointSearch:
         with torch.no_grad():
             self._dense_cost = float(self._total(self._shares_of([MAX_BITS] * len(self._layers)), self._all_stay()))
 
+    @classmethod
+    def build(cls, task: SearchTask, budget: SearchBudget, options: JointOptions, seed: int) -> JointSearch:
+        """Return the method with its options."""
+        return cls(task, budget, options.joint_cost.value, JointSpec(), seed)
+
     def _restart(self) -> None:
         self._model = trainable_copy(self._task.model)
         self._parameters = dict(self._model.named_parameters())
@@ -89,21 +97,31 @@ class JointSearch:
         """Return every setting as it was used."""
         return {**asdict(self.spec), "cost": self._cost_name}
 
-    def run_episode(self, episode: int) -> EpisodeOutcome:
-        """Train for one epoch and measure the network that the choices make."""
+    def ask(self) -> Policy:
+        """Train for one epoch and return the policy that the choices make."""
         if self._ladder.share != self._share:
             self._restart()
         searching = self._age < self.spec.search_share * self._round_episodes
-        loss = self._train(searching)
+        self._loss = self._train(searching)
         self._age += 1
         with torch.no_grad():
-            state = self._masked_state()
-            choices = self._choices()
-        candidate = self._task.measure_trained(frozen_with(self._task.model, state), choices, episode)
-        self._kept.offer(candidate, state)
-        figures = {"return": candidate.reward, "strength": self._strength(), "training_loss": loss}
-        self._ladder.finish(episode, met=candidate.loss_pct <= self._task.problem.budget.target_pct)
-        return EpisodeOutcome((candidate,), candidate, figures)
+            self._state = self._masked_state()
+            return self.problem.policy(self._choices())
+
+    def measure(self, policy: Policy, episode: int) -> Candidate:
+        """Measure a policy with the weights trained for it."""
+        model = frozen_with(self._task.model, self._state)
+        return self._task.measure_trained(model, self.problem.choices(policy), episode)
+
+    def tell(self, policy: Policy, measured: Candidate) -> None:
+        """Keep the weights where they may be the chosen ones, and raise or lower the cost's strength."""
+        self._kept.offer(measured, self._state)
+        self._told_strength = self._strength()
+        self._ladder.finish(self.episode, met=measured.loss_pct <= self.problem.budget.target_pct)
+
+    def figures(self) -> dict[str, float]:
+        """Return the cost's strength and the training loss."""
+        return {"strength": self._told_strength, "training_loss": self._loss}
 
     def _strength(self) -> float:
         return self.spec.strongest * (1.0 - self._share) ** 2
@@ -209,12 +227,12 @@ class JointSearch:
                 choices.append(LayerPolicy(NO_PRUNER, 0.0, bits, activation_bits=MAX_BITS))
         return choices
 
-    def trained_weights(self, candidate: Any) -> dict[str, Tensor]:
+    def trained_weights(self, candidate: Candidate) -> dict[str, Tensor]:
         """Return the state dict that a candidate was measured with."""
         return self._kept.find(candidate)
 
-    def state(self) -> dict[str, Any]:
-        """Return what `load` needs to continue exactly."""
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs to continue exactly."""
         return {
             "model": self._model.state_dict(),
             "share": self._share,
@@ -227,8 +245,8 @@ class JointSearch:
             "kept": self._kept.state(),
         }
 
-    def load(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
         self._ladder.load(state["ladder"])
         self._restart()
         self._model.load_state_dict(state["model"])

@@ -7,26 +7,21 @@ instead.
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.search.method import EpisodeOutcome, SearchBudget
+from compress.methods.options import NSGA2Options
+from compress.policy import Policy
+from compress.search.method import AskTellMethod, SearchBudget
 from compress.search.problem import Candidate, SearchProblem
+from compress.vocabulary import Objectives
 
 POPULATION = 20
 
 
-class Objectives(str, Enum):
-    """What is minimised: the reward with its sign turned, or loss and cost together."""
-
-    REWARD = "reward"
-    TWO = "two"
-
-
-class NSGA2Search:
+class NSGA2Search(AskTellMethod):
     """The method `nsga2`. Its episodes have as many evaluations as the composite agent's, whatever the generation.
 
     pymoo's own state is not saved: the algorithm is deterministic, so a resumed search asks it again for the same
@@ -34,18 +29,23 @@ class NSGA2Search:
     """
 
     name = "nsga2"
-    needs_training_data = False
 
     def __init__(self, problem: SearchProblem, budget: SearchBudget, objectives: Objectives, seed: int) -> None:
-        self._problem, self._budget, self._objectives = problem, budget, objectives
+        super().__init__(problem, budget.evaluations_per_episode)
+        self._objectives = objectives
         self._seed = seed
         self._start()
+
+    @classmethod
+    def build(cls, problem: SearchProblem, budget: SearchBudget, options: NSGA2Options, seed: int) -> NSGA2Search:
+        """Return the method with its options."""
+        return cls(problem, budget, options.nsga2_objectives, seed)
 
     def _start(self) -> None:
         from pymoo.algorithms.moo.nsga2 import NSGA2
         from pymoo.core.problem import Problem
 
-        genes = 3 * self._problem.depth
+        genes = 3 * self.problem.depth
         targets = 1 if self._objectives is Objectives.REWARD else 2
         self._algorithm = NSGA2(pop_size=POPULATION)
         space = Problem(n_var=genes, n_obj=targets, xl=np.zeros(genes), xu=np.ones(genes))
@@ -58,16 +58,13 @@ class NSGA2Search:
         """Return every setting as it was used."""
         return {"population": POPULATION, "objectives": self._objectives.value, "crossover": "SBX", "mutation": "PM"}
 
-    def run_episode(self, episode: int) -> EpisodeOutcome:
-        """Measure the next chromosomes; a generation ends wherever it ends."""
-        candidates: list[Candidate] = []
-        for _ in range(self._budget.evaluations_per_episode):
-            genome = self._next_genome()
-            candidate = self._problem.measure(self._problem.actions.decode(genome), episode)
-            candidates.append(candidate)
-            self._record(self._targets(candidate))
-        best = max(candidates, key=lambda candidate: candidate.reward)
-        return EpisodeOutcome(tuple(candidates), best, {"return": best.reward})
+    def ask(self) -> Policy:
+        """Return the next chromosome's policy; a generation ends wherever it ends."""
+        return self.problem.policy(self.problem.actions.decode(self._next_genome()))
+
+    def tell(self, policy: Policy, measured: Candidate) -> None:
+        """Take the objectives of the chromosome that was asked for."""
+        self._record(self._targets(measured))
 
     def _targets(self, candidate: Candidate) -> list[float]:
         if self._objectives is Objectives.REWARD:
@@ -78,7 +75,7 @@ class NSGA2Search:
         if self._asked is None:
             self._asked = self._algorithm.ask()
         genome = np.asarray(self._asked[len(self._waiting)].X, dtype=np.float64)
-        return genome.reshape(self._problem.depth, 3)
+        return genome.reshape(self.problem.depth, 3)
 
     def _record(self, targets: list[float]) -> None:
         self._recorded.append(targets)
@@ -88,12 +85,12 @@ class NSGA2Search:
             self._algorithm.tell(infills=self._asked)
             self._asked, self._waiting = None, []
 
-    def state(self) -> dict[str, Any]:
-        """Return what `load` needs to continue exactly."""
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs to continue exactly."""
         return {"recorded": [list(targets) for targets in self._recorded]}
 
-    def load(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned, by asking and telling again."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned, by asking and telling again."""
         self._start()
         for targets in state["recorded"]:
             self._next_genome()

@@ -10,41 +10,40 @@ from typing import Any
 
 import numpy as np
 
-from compress.methods.composite.exploration import generator_state, restore_generator
-from compress.search.method import EpisodeOutcome, SearchBudget
-from compress.search.problem import SearchProblem
+from compress.policy import Policy
+from compress.search.generator_state import generator_state, restore_generator
+from compress.search.method import AskTellMethod, SearchBudget
+from compress.search.problem import Candidate, SearchProblem
 
 
-class RandomSearch:
+class RandomSearch(AskTellMethod):
     """The method `random`."""
 
     name = "random"
-    needs_training_data = False
 
     def __init__(self, problem: SearchProblem, budget: SearchBudget, seed: int) -> None:
-        self._problem, self._budget = problem, budget
+        super().__init__(problem, budget.evaluations_per_episode)
         self._rng = np.random.default_rng(seed)
 
     def hyperparameters(self) -> dict[str, Any]:
         """Return every setting as it was used."""
         return {"hardness": "uniform in [0, 1], one a policy"}
 
-    def run_episode(self, episode: int) -> EpisodeOutcome:
-        """Measure as many random policies as the budget gives an episode; the final one is the best rewarded."""
-        candidates = []
-        for _ in range(self._budget.evaluations_per_episode):
-            genome = self._rng.random((self._problem.depth, 3))
-            hardness = self._rng.random()
-            genome[:, 0] *= hardness
-            genome[:, 1] = 1.0 - hardness * genome[:, 1]
-            candidates.append(self._problem.measure(self._problem.actions.decode(genome), episode))
-        best = max(candidates, key=lambda candidate: candidate.reward)
-        return EpisodeOutcome(tuple(candidates), best, {"return": best.reward})
+    def ask(self) -> Policy:
+        """Return a random policy."""
+        genome = self._rng.random((self.problem.depth, 3))
+        hardness = self._rng.random()
+        genome[:, 0] *= hardness
+        genome[:, 1] = 1.0 - hardness * genome[:, 1]
+        return self.problem.policy(self.problem.actions.decode(genome))
 
-    def state(self) -> dict[str, Any]:
-        """Return what `load` needs to continue exactly."""
+    def tell(self, policy: Policy, measured: Candidate) -> None:
+        """Learn nothing: that is the control."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs to continue exactly."""
         return {"generator": generator_state(self._rng)}
 
-    def load(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
         restore_generator(self._rng, state["generator"])

@@ -5,6 +5,7 @@ Source: He et al., "AMC", ECCV 2018, section 3.2 and 4; Wang et al., "HAQ", CVPR
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -12,8 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from compress.methods.baselines.budget_bisection import BudgetLadder
 from compress.methods.composite.ddpg import DDPG, DDPGSpec
-from compress.methods.composite.exploration import generator_state, restore_generator
+from compress.policy import Policy
+from compress.search.generator_state import generator_state, restore_generator
+from compress.search.method import AskTellMethod, SearchBudget
+from compress.search.problem import Candidate, SearchProblem
 
 PAPER_EPISODES = 600
 """Episodes that AMC's and HAQ's settings are made for."""
@@ -103,3 +108,40 @@ class TerminalAgent:
         self._sigma = float(state["sigma"])
         mean = float(state["mean_reward"])
         self._mean_reward = None if np.isnan(mean) else mean
+
+
+class TerminalMethod(AskTellMethod):
+    """A method of one measurement an episode, paid at its end, under a resource budget that follows the accuracy's."""
+
+    def __init__(
+        self, problem: SearchProblem, budget: SearchBudget, agent: TerminalAgent, ladder: BudgetLadder
+    ) -> None:
+        super().__init__(problem, evaluations_per_episode=1)
+        self._episodes = budget.episodes
+        self._agent, self._ladder = agent, ladder
+        self._figures = dict[str, float]()
+
+    @abstractmethod
+    def reward(self, measured: Candidate) -> float:
+        """Return what the agent is paid for a measured policy."""
+
+    def tell(self, policy: Policy, measured: Candidate) -> None:
+        """Pay the agent, and tighten or loosen the budget."""
+        self._figures = self._agent.finish(self.episode, self.reward(measured), self.episode / self._episodes)
+        self._figures["budget"] = self._ladder.share
+        self._ladder.finish(self.episode, met=measured.loss_pct <= self.problem.budget.target_pct)
+        self.episode += 1
+
+    def figures(self) -> dict[str, float]:
+        """Return the agent's figures and the budget."""
+        return self._figures
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs to continue exactly."""
+        return {"agent": self._agent.state(), "ladder": self._ladder.state(), "episode": self.episode}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
+        self._agent.load(state["agent"])
+        self._ladder.load(state["ladder"])
+        self.episode = int(state["episode"])

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from compress.policy import NO_PRUNER, LayerPolicy
-from compress.search.method import EpisodeOutcome, SearchBudget
-from compress.search.problem import SearchProblem
+from compress.policy import NO_PRUNER, LayerPolicy, Policy
+from compress.search.method import AskTellMethod, SearchBudget, uniform
+from compress.search.problem import Candidate, SearchProblem
 
 
 def uniform_choices(problem: SearchProblem, levels: int = 9) -> list[LayerPolicy]:
@@ -26,14 +26,13 @@ def uniform_choices(problem: SearchProblem, levels: int = 9) -> list[LayerPolicy
     return alone + pruned
 
 
-class UniformGrid:
+class UniformGrid(AskTellMethod):
     """The method `uniform`; needs no luck: it walks the grid until the budget or the grid ends."""
 
     name = "uniform"
-    needs_training_data = False
 
     def __init__(self, problem: SearchProblem, budget: SearchBudget) -> None:
-        self._problem, self._budget = problem, budget
+        super().__init__(problem, budget.evaluations_per_episode)
         self._grid = uniform_choices(problem)
         self._next = 0
 
@@ -41,18 +40,20 @@ class UniformGrid:
         """Return every setting as it was used."""
         return {"grid_points": len(self._grid)}
 
-    def run_episode(self, episode: int) -> EpisodeOutcome:
-        """Measure the next points of the grid (its last point again where it has ended)."""
-        points = self._grid[self._next : self._next + self._budget.evaluations_per_episode] or self._grid[-1:]
-        self._next += len(points)
-        candidates = [self._problem.measure([point] * self._problem.depth, episode) for point in points]
-        best = max(candidates, key=lambda candidate: candidate.reward)
-        return EpisodeOutcome(tuple(candidates), best, {"return": best.reward})
+    def ask(self) -> Policy | None:
+        """Return the next point of the grid, None where it has ended."""
+        if self._next == len(self._grid):
+            return None
+        self._next += 1
+        return uniform(self.problem, self._grid[self._next - 1])
 
-    def state(self) -> dict[str, Any]:
-        """Return what `load` needs to continue exactly."""
+    def tell(self, policy: Policy, measured: Candidate) -> None:
+        """Learn nothing: the grid is what it is."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs to continue exactly."""
         return {"next": self._next}
 
-    def load(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
         self._next = int(state["next"])

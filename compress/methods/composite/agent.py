@@ -5,6 +5,7 @@ Source: Balaskas et al., section 4.2 and Fig. 4. The teacher critic of the figur
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -12,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.methods.composite.ddpg import DDPG, DDPGSpec
-from compress.methods.composite.exploration import generator_state, restore_generator
 from compress.methods.composite.rainbow import Rainbow, RainbowSpec
 from compress.methods.composite.reward_monitor import MonitorSpec, RewardMonitor
-from compress.search.environment import STATE_SIZE, CompressionEnv, RewardMode
-from compress.search.method import EpisodeOutcome, SearchBudget
+from compress.methods.options import CompositeOptions
+from compress.policy import Policy
+from compress.search.environment import STATE_SIZE, CompressionEnv
+from compress.search.generator_state import generator_state, restore_generator
+from compress.search.method import AskTellMethod, SearchBudget
 from compress.search.problem import Candidate, SearchProblem
+from compress.vocabulary import Rates, RewardMode
 
 PAPER_EPISODES = 1100
 PAPER_WARMUP = 100
@@ -70,13 +74,13 @@ class CompositeSpec:
         )
 
 
-class CompositeAgent:
+class CompositeAgent(AskTellMethod):
     """The method `composite`: one episode compresses the layers one after the other and learns after each."""
 
     name = "composite"
-    needs_training_data = False
 
     def __init__(self, problem: SearchProblem, budget: SearchBudget, spec: CompositeSpec, seed: int) -> None:
+        super().__init__(problem, 1 if spec.mode is RewardMode.TERMINAL else problem.depth)
         self.spec = spec
         self._budget = budget
         self.env = CompressionEnv(problem, spec.mode)
@@ -88,37 +92,86 @@ class CompositeAgent:
         self.rainbow = Rainbow(sizes, self.env.return_bounds(), spec.rainbow, torch_seed + 1, self._rng)
         self.monitor = RewardMonitor(spec.monitor)
         self._sigma = spec.ddpg.sigma
+        self._begin_episode()
+
+    @classmethod
+    def build(
+        cls, problem: SearchProblem, budget: SearchBudget, options: CompositeOptions, seed: int
+    ) -> CompositeAgent:
+        """Return the agent with its options, its settings scaled to so many episodes."""
+        spec = replace(CompositeSpec(), mode=options.reward_mode)
+        # an actor ten times as fast as its critic ended in a corner (2 bits everywhere) on a table of ResNet20's layer
+        # effects, before the critic knew one action from another
+        if options.rates is Rates.AMC:
+            spec = replace(spec, ddpg=replace(spec.ddpg, actor_rate=1e-4, critic_rate=1e-3))
+        return cls(problem, budget, spec.scaled(budget.episodes), seed)
 
     def hyperparameters(self) -> dict[str, Any]:
         """Return every setting as it was used, for result.json."""
         settings = asdict(self.spec)
         return {**settings, "mode": self.spec.mode.value}
 
-    def run_episode(self, episode: int) -> EpisodeOutcome:
-        """Compress the network once, learning after each layer, and return what was measured on the way."""
-        warming = episode < self.spec.warmup_episodes
-        unlocked = self.monitor.unlocked
-        # the episode's share of all noise (reading): with full noise in every layer no deep network survives
-        hardness = float(self._rng.random())
-        self.env.episode = episode
-        state, _ = self.env.reset()
-        total, candidates = 0.0, list[Candidate]()
-        losses = {"critic_loss": 0.0, "rainbow_loss": 0.0}
-        for layer in range(self._depth):
-            action = self._warmup_action(hardness) if warming else self.ddpg.act(state, hardness * self._sigma)
-            pruner = self._choose_pruner(state)
-            following, reward, done, _, info = self.env.compress(float(action[0]), float(action[1]), pruner)
-            self.ddpg.replay.add(state=state, action=action, reward=reward, next_state=following, done=float(done))
-            self.rainbow.remember(state, pruner, reward, following, done)
-            if not warming:
-                losses |= self._learn(episode, layer)
-            total += reward
-            if info["candidate"] is not None:
-                candidates.append(info["candidate"])
-            state = following
-        self._finish(episode, warming, total)
-        figures = {"return": total, "sigma": self._sigma, "rainbow_unlocked": float(unlocked), **losses}
-        return EpisodeOutcome(tuple(candidates), candidates[-1], figures)
+    def _begin_episode(self) -> None:
+        self._hardness: float | None = None
+        self._layer, self._total = 0, 0.0
+        self._losses = {"critic_loss": 0.0, "rainbow_loss": 0.0}
+
+    @property
+    def _warming(self) -> bool:
+        return self.episode < self.spec.warmup_episodes
+
+    def ask(self) -> Policy:
+        """Decide the next layer (all that are left where only the episode's end is paid) and return the network as it
+        then stands."""
+        if self._hardness is None:
+            # the episode's share of all noise (reading): with full noise in every layer no deep network survives
+            self._hardness = float(self._rng.random())
+            self._unlocked = self.monitor.unlocked
+            self.env.episode = self.episode
+            self._state, _ = self.env.reset()
+        self._decide(self._hardness)
+        while not self.env.measures:
+            self._learn_from(None)
+            self._decide(self._hardness)
+        return self.env.policy
+
+    def _decide(self, hardness: float) -> None:
+        warming = self._warming
+        self._action = self._warmup_action(hardness) if warming else self.ddpg.act(self._state, hardness * self._sigma)
+        self._pruner = self._choose_pruner(self._state)
+        self.env.choose(float(self._action[0]), float(self._action[1]), self._pruner)
+
+    def tell(self, policy: Policy, measured: Candidate) -> None:
+        """Learn from what was paid for the last decision; at the episode's end let the noise and the monitor go on."""
+        if not self._learn_from(measured):
+            return
+        self._finish(self.episode, self._warming, self._total)
+        returned = {"return": self._total, "sigma": self._sigma, "rainbow_unlocked": float(self._unlocked)}
+        self._figures = {**returned, **self._losses}
+        self.episode += 1
+        self._begin_episode()
+
+    def _learn_from(self, measured: Candidate | None) -> bool:
+        """Remember a transition and learn; return whether the episode has ended."""
+        following, reward, done = self.env.observe(measured)
+        self.ddpg.replay.add(
+            state=self._state, action=self._action, reward=reward, next_state=following, done=float(done)
+        )
+        self.rainbow.remember(self._state, self._pruner, reward, following, done)
+        if not self._warming:
+            self._losses |= self._learn(self.episode, self._layer)
+        self._total += reward
+        self._layer += 1
+        self._state = following
+        return done
+
+    def final(self, candidates: Sequence[Candidate]) -> Candidate:
+        """Return the episode's last candidate: the network with every layer decided."""
+        return candidates[-1]
+
+    def figures(self) -> dict[str, float]:
+        """Return the sum of rewards, the noise, whether Rainbow chooses, and the losses."""
+        return self._figures
 
     def _warmup_action(self, hardness: float) -> NDArray[np.float64]:
         """Return a random action within an episode's hardness: drawn over the whole range, no deep network survives."""
@@ -149,20 +202,22 @@ class CompositeAgent:
         if self.monitor.unlocked and (episode + 1) % self.spec.rainbow.target_sync_episodes == 0:
             self.rainbow.sync()
 
-    def state(self) -> dict[str, Any]:
-        """Return what `load` needs to continue exactly after this episode."""
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs to continue exactly after this episode."""
         return {
             "ddpg": self.ddpg.state(),
             "rainbow": self.rainbow.state(),
             "monitor": self.monitor.state(),
             "sigma": self._sigma,
             "generator": generator_state(self._rng),
+            "episode": self.episode,
         }
 
-    def load(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
         self.ddpg.load(state["ddpg"])
         self.rainbow.load(state["rainbow"])
         self.monitor.load(state["monitor"])
         self._sigma = float(state["sigma"])
         restore_generator(self._rng, state["generator"])
+        self.episode = int(state["episode"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from compress.search.archive import candidate_from, candidate_state
@@ -57,18 +57,21 @@ class Standing:
     def expected(self, sampled: Candidate, distortion: float, points: float) -> Standing:
         """Return what is expected after an edit that was measured on the sample and there added `distortion`, which
         costs so many points."""
-        checked = replace(
-            sampled,
-            accuracy_pct=self.checked.accuracy_pct - points,
-            loss_pct=self.checked.loss_pct + points,
-            distortion=self.checked.distortion + distortion,
-        )
+        guessed = {
+            "accuracy_pct": self.checked.measurement.accuracy_pct - points,
+            "distortion": self.checked.distortion + distortion,
+        }
+        measurement = sampled.measurement.model_copy(update=guessed)
+        checked = replace(sampled, measurement=measurement, loss_pct=self.checked.loss_pct + points)
         return Standing(sampled, checked, self.trusted + abs(points))
 
 
 def standing_state(standing: Standing | None) -> dict[str, Any] | None:
     """Return a standing as plain values (checkpoints)."""
-    return None if standing is None else asdict(standing)
+    if standing is None:
+        return None
+    both = {"sampled": candidate_state(standing.sampled), "checked": candidate_state(standing.checked)}
+    return {**both, "trusted": standing.trusted}
 
 
 def standing_from(state: dict[str, Any] | None) -> Standing | None:

@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from compress.methods.composite.exploration import generator_state, restore_generator
 from compress.methods.refinement.incumbent import Effect, Standing, effect_from, standing_from, standing_state
 from compress.methods.refinement.loss_model import Harm
 from compress.methods.refinement.moves import EVERY_LAYER, Edit, edited, harder, harder_everywhere, softer
 from compress.policy import LayerPolicy
 from compress.search.archive import Archive, candidate_from, candidate_state
+from compress.search.generator_state import generator_state, restore_generator
 from compress.search.method import EpisodeOutcome, SearchBudget
 from compress.search.problem import Candidate, SearchProblem
 
@@ -71,6 +71,7 @@ class Refinement:
 
     name = "refinement"
     needs_training_data = False
+    finished = False
 
     def __init__(
         self,
@@ -325,8 +326,8 @@ class Refinement:
 
     # -- checkpoint --------------------------------------------------------------------------------------------
 
-    def state(self) -> dict[str, Any]:
-        """Return what `load` needs to continue exactly."""
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs to continue exactly."""
         return {
             "generator": generator_state(self._rng),
             "current": standing_state(self._current),
@@ -340,8 +341,8 @@ class Refinement:
             "harm": self._harm.state(),
         }
 
-    def load(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
         restore_generator(self._rng, state["generator"])
         self._current, self._kept = standing_from(state["current"]), standing_from(state["kept"])
         self._careful = bool(state["careful"])

@@ -26,8 +26,9 @@ from compress.models import build_model, load_model
 from compress.network.trace import trace
 from compress.policy import LayerPolicy
 from compress.quantization.affine import Affine
-from compress.quantization.arithmetic import Arithmetic, computing_device
+from compress.quantization.arithmetic import computing_device, resolved_arithmetic
 from compress.quantization.integer_layer import IntegerLayer, Window, reference_accumulators
+from compress.vocabulary import Arithmetic
 from hwsim.errors import InputError
 from tests.reference.unusual_networks import build
 
@@ -159,6 +160,6 @@ def test_a_machine_without_a_gpu_says_so(tmp_path: Path) -> None:
 
 def test_int8_is_the_cpus() -> None:
     with pytest.raises(InputError, match="with --device cuda use auto, fp32 or bf16"):
-        Arithmetic.INT8.resolved(CUDA)
-    assert Arithmetic.AUTO.resolved(CUDA) is Arithmetic.FLOAT32
-    assert Arithmetic.BFLOAT16.resolved(CUDA) is Arithmetic.BFLOAT16
+        resolved_arithmetic(Arithmetic.INT8, CUDA)
+    assert resolved_arithmetic(Arithmetic.AUTO, CUDA) is Arithmetic.FLOAT32
+    assert resolved_arithmetic(Arithmetic.BFLOAT16, CUDA) is Arithmetic.BFLOAT16

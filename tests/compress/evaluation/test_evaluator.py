@@ -17,8 +17,8 @@ from compress.network.graph import NetworkGraph
 from compress.network.trace import trace
 from compress.policy import DENSE_8BIT, LayerPolicy
 from compress.pruning import SEARCH_PRUNERS
-from compress.quantization.arithmetic import Arithmetic
 from compress.quantization.integer_layer import int8_is_exact
+from compress.vocabulary import Arithmetic
 from hwsim.errors import InputError
 from tests.reference.plain_evaluation import accuracy_pct, compressed_model, logits
 from tests.reference.unusual_networks import build

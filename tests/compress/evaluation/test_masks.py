@@ -11,8 +11,9 @@ from compress.evaluation.calibration import Calibration
 from compress.evaluation.masks import Compression, Compressor
 from compress.network.graph import NetworkGraph
 from compress.network.trace import trace
-from compress.oracle.cost_model import EnergyMode, EnergyModel
+from compress.oracle.cost_model import EnergyModel
 from compress.policy import LayerPolicy
+from compress.vocabulary import EnergyMode
 from hwsim.pricing.layer_pricer import LayerPricer
 
 

@@ -14,8 +14,8 @@ from compress.models import load_model, normalization_of
 from compress.network.trace import trace
 from compress.oracle.savings import float_accuracy_pct
 from compress.policy import LayerPolicy
-from compress.quantization.affine import Clipping
 from compress.search.actions import ActionSpec
+from compress.vocabulary import Clipping
 
 
 @pytest.mark.slow

@@ -8,9 +8,9 @@ import pytest
 from compress.images.dataset import Dataset, load_data
 from compress.models import load_model
 from compress.network.trace import trace
-from compress.oracle.cost_model import EnergyMode
 from compress.oracle.oracle import Oracle, OracleSpec, build_oracle, float_size_bytes
 from compress.policy import LayerPolicy, Policy, uniform_policy
+from compress.vocabulary import EnergyMode
 from hwsim.errors import InputError
 from hwsim.pricing.layer_pricer import LayerPricer
 

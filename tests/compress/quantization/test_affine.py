@@ -16,13 +16,13 @@ from compress.quantization.affine import (
     HISTOGRAM_BINS,
     ActivationStatistics,
     Affine,
-    Clipping,
     activation_affine,
     affine,
     correct_bias,
     laplace_clip,
     weight_affine,
 )
+from compress.vocabulary import Clipping
 from hwsim.errors import InputError
 
 BITS = range(2, 9)

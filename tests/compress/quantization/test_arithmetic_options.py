@@ -24,16 +24,14 @@ from compress.network.trace import trace
 from compress.oracle.oracle import OracleSpec, prove_arithmetic
 from compress.quantization.affine import (
     HISTOGRAM_BINS,
-    ActivationScales,
     ActivationStatistics,
-    Clipping,
     activation_affine,
     fold_input_scales,
     weight_affine,
 )
-from compress.quantization.arithmetic import Arithmetic
 from compress.quantization.integer_layer import IntegerLayer, Window
 from compress.search.spec import SearchSpec
+from compress.vocabulary import ActivationScales, Arithmetic, Clipping
 from hwsim.errors import InputError
 from tests.reference.unusual_networks import build
 

@@ -6,9 +6,10 @@ from gymnasium.utils.env_checker import check_env
 
 from compress.policy import DENSE_8BIT, LayerPolicy
 from compress.search.actions import ActionSpec, policy_of
-from compress.search.environment import STATE_SIZE, CompressionEnv, RewardMode, static_features
-from compress.search.problem import AccuracyBudget, Metric, SearchProblem
+from compress.search.environment import STATE_SIZE, CompressionEnv, static_features
+from compress.search.problem import AccuracyBudget, SearchProblem
 from compress.search.reward import load_reward
+from compress.vocabulary import Metric, RewardMode
 from hwsim.errors import InputError
 
 

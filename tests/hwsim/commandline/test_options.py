@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hwsim.commandline.group import CommandGroup
-from hwsim.commandline.options import SectionedCommand, asked, is_code, spec_options
+from hwsim.commandline.options import SectionedCommand, asked, spec_options
 from hwsim.errors import InputError
-from hwsim.files.spec import Shown, Spec, setting
+from hwsim.files.spec import Shown, Spec, is_code, setting
 
 
 class Colour(str, Enum):

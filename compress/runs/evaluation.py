@@ -1,0 +1,33 @@
+"""A policy measured on the test set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compress.oracle.problem import Problem
+from compress.oracle.savings import Evaluation, measure_savings
+from compress.oracle.spec import MeasurementSpec
+from compress.policy import Policy
+
+
+def evaluate(policy: Policy, problem: Problem, spec: MeasurementSpec | None = None, **settings: Any) -> Evaluation:
+    """Measure a network as given, dense at 8 bits and under a policy: accuracy on the test set, energy, time and size.
+
+    `spec` or `settings` (fields of MeasurementSpec) say with what; without them what the policy's own file says.
+    Raises InputError for a layer that the network does not have, and for wrong settings.
+    """
+    chosen = measurement_of(policy, problem, spec, settings)
+    policy.check_names(problem.layers)
+    oracle = problem.oracle(chosen)
+    test = problem.dataset.test
+    return measure_savings(oracle, problem.network, policy, chosen, (test.images, test.labels))
+
+
+def measurement_of(
+    policy: Policy, problem: Problem, spec: MeasurementSpec | None, settings: dict[str, Any]
+) -> MeasurementSpec:
+    """Return the measurement of a policy of a problem: a spec, or settings over what the policy's metadata says."""
+    if spec is not None:
+        return spec.replaced(**settings) if settings else spec
+    known = {name: value for name, value in policy.metadata.items() if name in MeasurementSpec.model_fields}
+    return MeasurementSpec.of({**known, **problem.named(), **settings})

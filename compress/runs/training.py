@@ -1,0 +1,100 @@
+"""Weights from scratch, in a file: resumable, with a checkpoint after each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from compress.images.dataset import Dataset, load_data
+from compress.models import build_model, model_entry, normalization_of
+from compress.models.state_files import write_weights
+from compress.models.training import EpochReport, Trainer, TrainingSpec, accuracy_pct, train_to_end
+from compress.quantization.arithmetic import computing_device
+from compress.vocabulary import Device
+from hwsim.errors import InputError, RunError
+from hwsim.files.spec import is_code
+
+
+@dataclass(frozen=True)
+class TrainedWeights:
+    """What a training left: the file, the network with its weights, and its accuracy on the test set."""
+
+    path: Path
+    network: nn.Module
+    test_accuracy_pct: float
+    test_images: int
+
+    def __repr__(self) -> str:
+        """Say in a line what was reached."""
+        return f"TrainedWeights({self.path}: {self.test_accuracy_pct:.2f} % of {self.test_images} test images)"
+
+
+def train(
+    model: str | nn.Module,
+    data: str | Dataset,
+    out: str | Path,
+    spec: TrainingSpec | None = None,
+    *,
+    device: Device | str = Device.CPU,
+    resume: bool = False,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    **settings: Any,
+) -> TrainedWeights:
+    """Train a network from scratch and write its weights (.safetensors).
+
+    `spec` or `settings` (fields of TrainingSpec) say how; without them the recipe that suits the data. With `resume` an
+    interrupted run continues from the checkpoint beside `out`, to the same weights. Raises InputError for wrong
+    settings or files, RunError where training diverges or is interrupted.
+    """
+    target, name = _checked_target(Path(out)), model if isinstance(model, str) else type(model).__name__
+    used = computing_device(device)
+    checkpoint = target.with_name(target.name + ".checkpoint")
+    if checkpoint.exists() and not resume:
+        raise InputError(f"'{checkpoint}' is left from an interrupted run; continue it with --resume or remove it")
+    seed = spec.seed if spec is not None else int(settings.get("seed", 0))
+    chosen = suited(data if isinstance(data, str) else data.name, **settings) if spec is None else spec
+    images = data if isinstance(data, Dataset) else _load(data, name, seed)
+    torch.manual_seed(chosen.seed)
+    if images.shape[1] <= 8:
+        torch.set_num_threads(1)  # faster on tiny images, and the same weights on any number of cores
+    network = build_model(model, images.class_count) if isinstance(model, str) else model
+    trainer = Trainer(network, images, chosen, used.type)
+    if resume and checkpoint.exists():
+        trainer.restore(checkpoint)
+    try:
+        train_to_end(trainer, checkpoint, on_epoch)
+    except KeyboardInterrupt:
+        raise RunError(f"interrupted after epoch {trainer.epoch}; continue with --resume") from None
+    reached = accuracy_pct(trainer.model, images.test, device=used.type)
+    write_weights(target, trainer.model.state_dict(), {"model": name, "data": images.name.partition(":")[0]})
+    checkpoint.unlink(missing_ok=True)
+    return TrainedWeights(target, trainer.model, reached, len(images.test))
+
+
+def suited(data: str, **settings: Any) -> TrainingSpec:
+    """Return the recipe that suits a data set, with settings of one's own over it."""
+    digits = data == "digits"
+    # a mirrored digit is another digit, or none
+    recipe = {"batch_size": 64 if digits else 128, "crop_padding": 1 if digits else 4, "flip": not digits}
+    try:
+        return TrainingSpec(**{**recipe, **settings})
+    except TypeError as error:
+        raise InputError(f"training: {error}") from None
+
+
+def _checked_target(path: Path) -> Path:
+    if path.suffix != ".safetensors":
+        raise InputError(f"--out '{path}' must end in .safetensors")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"--out '{path}': the folder does not exist; create it or choose another")
+    return path
+
+
+def _load(data: str, model: str, seed: int) -> Dataset:
+    size = 224 if is_code(model) else model_entry(model).input_shape[1]
+    return load_data(data, seed, normalization=normalization_of(model), size=size)

@@ -1,0 +1,8 @@
+"""What one figure saves against another: the one formula behind every percentage saved."""
+
+from __future__ import annotations
+
+
+def saved_pct(reference: float, value: float) -> float:
+    """Return how much less `value` is than `reference`, in percent of `reference`; below 0 where it is more."""
+    return 100.0 * (1.0 - value / reference)
