@@ -20,6 +20,8 @@ from pathlib import Path
 import click
 import pytest
 
+from hwsim.files.reading import read_toml
+
 ROOT = Path(__file__).resolve().parents[1]
 GROUPS = ("characterize", "hwsim", "compress")
 PAGES = sorted(
@@ -155,6 +157,20 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
         if not any((folder / span).exists() for folder in (ROOT, ROOT / page.parent)):
             missing.append(span)
     assert not missing
+
+
+def test_tests_that_the_pages_name_exist() -> None:
+    every = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    named = {name for page in PAGES for name in re.findall(r"`(test_\w+)`", (ROOT / page).read_text())}
+    assert {name for name in named if f"def {name}(" not in every} == set()
+    assert named
+
+
+def test_the_rooms_of_contributing_are_those_of_the_contracts() -> None:
+    contracts = read_toml(ROOT / "pyproject.toml", "the project's settings")["tool"]["importlinter"]["contracts"]
+    rooms = {one["containers"][0]: " > ".join(one["layers"]) for one in contracts if one["type"] == "layers"}
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    assert dict(re.findall(r"^    (\w+): +(cli > .+)$", page, re.MULTILINE)) == rooms
 
 
 def test_the_pages_hold_what_is_checked_here() -> None:
