@@ -173,7 +173,11 @@ def build_method(entry: MethodEntry, task: SearchTask, budget: SearchBudget, opt
             raise InputError(
                 f"--method '{entry.name}' asks for '{name}' when it is made; there are {', '.join(offered)}"
             )
-    made = maker(**{name: value for name, value in offered.items() if name in parameters})
+    taken = {name: value for name, value in offered.items() if name in parameters}
     if entry.name in BUILT_IN:
-        return made  # type: ignore[no-any-return]
+        return maker(**taken)  # type: ignore[no-any-return]
+    try:
+        made = maker(**taken)
+    except Exception as error:
+        raise InputError(f"--method '{entry.name}': making it failed with {type(error).__name__}: {error}") from None
     return ForeignMethod(made, entry.name, task.problem, budget, options)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
+from compress.oracle.measurement import Observation
 from compress.policy import DENSE_8BIT, LayerPolicy, Policy
 
 
@@ -23,17 +24,6 @@ class ToyLayer:
     energy_pj: float = 100.0
     parameters: int = 576
     depthwise: bool = False
-
-
-@dataclass(frozen=True)
-class ToyMeasurement:
-    accuracy_pct: float
-    accuracy_loss_pct: float
-    distortion: float
-    energy_pj: float
-    latency_ms: float
-    realised_sparsity: float = 0.0
-    energy_reduction_pct: float = 0.0
 
 
 class ToyOracle:
@@ -58,20 +48,23 @@ class ToyOracle:
         self._choices: list[LayerPolicy] = [DENSE_8BIT] * depth
         self.baseline = self._measure(self._choices)
 
+    def baseline_on(self, split: str) -> Observation:
+        return self.baseline.model_copy(update={"accuracy_pct": self.baseline.accuracy_pct - (split == "test")})
+
     def reset(self) -> None:
         self._choices = [DENSE_8BIT] * len(self.layers)
 
-    def step(self, layer_index: int, policy: LayerPolicy) -> ToyMeasurement:
+    def step(self, layer_index: int, policy: LayerPolicy) -> Observation:
         self._choices[layer_index] = policy
         self.evaluations += 1
         return self._measure(self._choices)
 
-    def evaluate(self, policy: Policy, split: str = "validation") -> ToyMeasurement:
+    def evaluate(self, policy: Policy, split: str = "validation") -> Observation:
         self.evaluations += 1
         measurement = self._measure([policy.layer(layer.name) for layer in self.layers])
-        return replace(measurement, accuracy_pct=measurement.accuracy_pct - (split == "test"))
+        return measurement.model_copy(update={"accuracy_pct": measurement.accuracy_pct - (split == "test")})
 
-    def price(self, policy: Policy) -> ToyMeasurement:
+    def price(self, policy: Policy) -> Observation:
         return self._measure([policy.layer(layer.name) for layer in self.layers])
 
     def cheapest_cost(self) -> float:
@@ -79,7 +72,7 @@ class ToyOracle:
         best = [LayerPolicy(self.pruner, float(t), int(b)) for t, b in zip(self.tolerance, self.bits, strict=True)]
         return self._measure(best).energy_pj / self.baseline.energy_pj
 
-    def _measure(self, choices: list[LayerPolicy]) -> ToyMeasurement:
+    def _measure(self, choices: list[LayerPolicy]) -> Observation:
         energy, loss = 0.0, 0.0
         for layer, choice, tolerance, bits in zip(self.layers, choices, self.tolerance, self.bits, strict=True):
             energy += layer.energy_pj * (1.0 - choice.sparsity) * (0.4 + 0.3 * (choice.bits + choice.input_bits) / 8)
@@ -87,8 +80,14 @@ class ToyOracle:
                 max(int(bits) - width, 0) for width in (choice.bits, choice.input_bits)
             )
             loss += 5.0 * choice.sparsity * (choice.pruner != self.pruner)
-        accuracy = max(95.0 - loss, 10.0)
-        return ToyMeasurement(accuracy, 95.0 - accuracy, loss / 100.0, energy, energy / 1000.0)
+        return Observation(
+            accuracy_pct=max(95.0 - loss, 10.0),
+            distortion=loss / 100.0,
+            energy_pj=energy,
+            latency_ms=energy / 1000.0,
+            size_bytes=1000,
+            macs=1000,
+        )
 
 
 @pytest.fixture(scope="session")

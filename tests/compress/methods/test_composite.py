@@ -62,9 +62,8 @@ def test_a_deep_network_is_led_neither_into_ruin_nor_into_doing_nothing(toy_orac
     class Fragile(toy_oracle):
         def _measure(self, choices):
             measured = super()._measure(choices)
-            harm = measured.accuracy_loss_pct / 35.0
-            accuracy_pct = 10.0 + 85.0 * float(np.exp(-harm * (1.0 + harm)))
-            return replace(measured, accuracy_pct=accuracy_pct, accuracy_loss_pct=95.0 - accuracy_pct)
+            harm = (95.0 - measured.accuracy_pct) / 35.0
+            return measured.model_copy(update={"accuracy_pct": 10.0 + 85.0 * float(np.exp(-harm * (1.0 + harm)))})
 
     problem = SearchProblem(Fragile(16), load_reward(), AccuracyBudget(2.0, 100_000))
     spec = replace(CompositeSpec(), rainbow=RainbowSpec(hidden=32, batch=32, rate=1e-3))

@@ -4,10 +4,11 @@ import pytest
 
 from compress.methods.refinement.loss_model import Harm
 from compress.search.problem import Candidate
+from tests.reference.finished_search import candidate as made_up
 
 
 def candidate(loss_pct: float, distortion: float) -> Candidate:
-    return Candidate((), 90.0, loss_pct, distortion, 1.0, 1.0, 1.0, 0.0, 0)
+    return made_up(loss_pct, distortion=distortion)
 
 
 def test_the_ratio_is_learned() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from compress.methods.refinement.local_search import Refinement, RefinementSpec
+from compress.oracle.measurement import Observation
 from compress.policy import LayerPolicy, Policy
 from compress.search.archive import Archive
 from compress.search.loop import Phase, SearchLoop
@@ -29,21 +29,26 @@ def flattering(toy_oracle):
             if split != "validation":
                 return measured
             luck = NOISE * zlib.crc32(repr(policy.as_json()).encode()) / 2**32
-            return replace(
-                measured, accuracy_pct=measured.accuracy_pct + luck, accuracy_loss_pct=measured.accuracy_loss_pct - luck
-            )
+            return measured.model_copy(update={"accuracy_pct": measured.accuracy_pct + luck})
 
     return Flattering(DEPTH, seed=2)
+
+
+def loss_of(measured: Observation) -> float:
+    return 95.0 - measured.accuracy_pct
 
 
 def nothing_free(toy_oracle, points_per_distortion: float = 100.0):
     """Return a class of oracles in which each bit and each pruned weight of any layer costs accuracy."""
 
+    def losing(measured: Observation, loss_pct: float) -> Observation:
+        seen = {"accuracy_pct": 95.0 - loss_pct, "distortion": loss_pct / points_per_distortion}
+        return measured.model_copy(update=seen)
+
     class NothingFree(toy_oracle):
         def _measure(self, choices):
             measured = super()._measure(choices)
-            loss_pct = measured.accuracy_loss_pct + sum(0.5 * c.sparsity + 0.05 * (8 - c.bits) for c in choices)
-            return replace(measured, accuracy_loss_pct=loss_pct, distortion=loss_pct / points_per_distortion)
+            return losing(measured, loss_of(measured) + sum(0.5 * c.sparsity + 0.05 * (8 - c.bits) for c in choices))
 
     return NothingFree
 
@@ -62,7 +67,7 @@ def true_loss_pct(loop: SearchLoop, problem: SearchProblem) -> float:
     assert best is not None
     names = problem.names
     policy = Policy(dict(zip(names, best.choices, strict=True)))
-    return float(problem.oracle.evaluate(policy, split="wider").accuracy_loss_pct)
+    return loss_of(problem.oracle.evaluate(policy, split="wider"))
 
 
 def test_a_wider_sample_keeps_what_one_sample_flatters_out(toy_oracle) -> None:
@@ -131,11 +136,8 @@ def test_edits_are_ranked_by_what_they_do_to_all_logits_not_by_a_handful_of_answ
         def _measure(self, choices):
             measured = super()._measure(choices)
             luck = NOISE * (zlib.crc32(repr(choices).encode()) / 2**32 - 0.5)
-            return replace(
-                measured,
-                accuracy_loss_pct=measured.accuracy_loss_pct + luck,
-                distortion=0.0 if self.blind else measured.distortion,
-            )
+            seen = {"accuracy_pct": measured.accuracy_pct - luck, "distortion": measured.distortion * (not self.blind)}
+            return measured.model_copy(update=seen)
 
     def cost(blind: bool) -> float:
         oracle = Lucky(DEPTH, seed=2)
@@ -145,7 +147,7 @@ def test_edits_are_ranked_by_what_they_do_to_all_logits_not_by_a_handful_of_answ
         names = [layer.name for layer in honest.layers]
         policies = [Policy(dict(zip(names, found.choices, strict=True))) for found in loop.archive.front()]
         measured = [honest.evaluate(policy) for policy in policies]
-        kept = [found.energy_pj for found in measured if found.accuracy_loss_pct <= 2.0]
+        kept = [found.energy_pj for found in measured if found.lost_pct(honest.baseline) <= 2.0]
         return min(kept) / honest.baseline.energy_pj
 
     assert cost(blind=False) < cost(blind=True) - 0.05
@@ -190,7 +192,7 @@ def test_trust_that_led_beyond_the_budget_is_taken_back(toy_oracle) -> None:
         def evaluate(self, policy: Policy, split: str = "validation"):
             measured = super().evaluate(policy, split)
             factor = 3.0 if split == "wider" else 1.0
-            return replace(measured, accuracy_loss_pct=factor * measured.accuracy_loss_pct)
+            return measured.model_copy(update={"accuracy_pct": 95.0 - factor * loss_of(measured)})
 
     problem = SearchProblem(Disappointing(DEPTH, seed=2), load_reward(), AccuracyBudget(2.0, 10**6), wider=2.0)
     spec = RefinementSpec(trusted_points=1.5)
@@ -206,7 +208,7 @@ def test_a_sample_on_which_nothing_is_lost_is_not_trusted_blindly(toy_oracle) ->
     class Lucky(nothing_free(toy_oracle, points_per_distortion=50.0)):
         def evaluate(self, policy: Policy, split: str = "validation"):
             measured = super().evaluate(policy, split)
-            return measured if split == "wider" else replace(measured, accuracy_loss_pct=-0.4)
+            return measured if split == "wider" else measured.model_copy(update={"accuracy_pct": 95.4})
 
     problem = SearchProblem(Lucky(DEPTH, seed=2), load_reward(), AccuracyBudget(2.0, 10**6), wider=2.0)
     refinement = Refinement(problem, Archive(), SearchBudget(40, DEPTH), RefinementSpec(), 0)
@@ -214,6 +216,6 @@ def test_a_sample_on_which_nothing_is_lost_is_not_trusted_blindly(toy_oracle) ->
     policies = [
         Policy(dict(zip(problem.names, final.choices, strict=True))) for final in finals[5:]
     ]  # after the starts
-    true_pct = [problem.oracle.evaluate(policy, split="wider").accuracy_loss_pct for policy in policies]
+    true_pct = [loss_of(problem.oracle.evaluate(policy, split="wider")) for policy in policies]
     assert max(true_pct) < 6.0  # a third of the images says that nothing is lost: 4 points there, and a little trust
     assert finals[-1].cost < 0.8

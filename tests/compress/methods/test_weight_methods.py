@@ -14,9 +14,10 @@ from compress.methods.baselines.asqj_projection import choose_bits, keep_masks, 
 from compress.methods.baselines.weight_training import KeptWeights, straight_through
 from compress.pruning import PruningContext, pruner
 from compress.search.archive import Archive
-from compress.search.problem import AccuracyBudget, Candidate
+from compress.search.problem import AccuracyBudget
 from compress.search.selection import select
 from hwsim.errors import RunError
+from tests.reference.finished_search import candidate as made_up
 
 
 def _weights() -> list[torch.Tensor]:
@@ -101,14 +102,14 @@ def test_the_kept_weights_are_those_that_a_selection_can_ask_for() -> None:
     archive, kept = Archive(), KeptWeights(budget)
     points = [(5.0, 0.2, 0.9), (1.9, 0.5, 0.3), (1.0, 0.6, 0.2), (1.0, 0.55, 0.25), (8.0, 0.1, 0.1)]
     for episode, (loss, cost, reward) in enumerate(points):
-        candidate = Candidate((), 90.0, loss, 0.0, cost, 1.0, 1.0, reward, episode)
+        candidate = made_up(loss, cost, reward=reward, episode=episode)
         archive.add(candidate)
         kept.offer(candidate, {"w": torch.tensor(float(episode))})
         restored = KeptWeights(budget)
         restored.load(kept.state())
         assert float(restored.find(select(archive, budget).candidate)["w"]) == select(archive, budget).candidate.episode
     with pytest.raises(RunError):
-        kept.find(Candidate((), 90.0, 8.0, 0.0, 0.1, 1.0, 1.0, 0.1, 4))
+        kept.find(made_up(8.0, 0.1, reward=0.1, episode=4))
 
 
 @pytest.mark.slow

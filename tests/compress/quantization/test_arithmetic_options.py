@@ -21,7 +21,8 @@ from compress.images.dataset import load_data
 from compress.models import load_model
 from compress.network.graph import NetworkGraph
 from compress.network.trace import trace
-from compress.oracle.oracle import OracleSpec, prove_arithmetic
+from compress.oracle.oracle import prove_arithmetic
+from compress.oracle.spec import MeasurementSpec
 from compress.quantization.affine import (
     HISTOGRAM_BINS,
     ActivationStatistics,
@@ -70,11 +71,11 @@ def test_exact_arithmetics_say_nothing_and_agree(tmp_path: Path) -> None:
 
 def test_bf16_is_proved_on_all_validation_images_and_then_used(tmp_path: Path) -> None:
     graph, model, data = digits()
-    proof = prove_arithmetic(graph, model, data, OracleSpec(arithmetic=Arithmetic.BFLOAT16, validation_images=7))  # type: ignore[arg-type]
+    proof = prove_arithmetic(graph, model, data, MeasurementSpec(arithmetic=Arithmetic.BFLOAT16))  # type: ignore[arg-type]
     assert proof is not None
     assert proof.images == len(data.validation)  # type: ignore[attr-defined]
     assert 0 < proof.largest_logit_error < 1
-    assert prove_arithmetic(graph, model, data, OracleSpec()) is None  # type: ignore[arg-type]
+    assert prove_arithmetic(graph, model, data, MeasurementSpec()) is None  # type: ignore[arg-type]
     for options, entries in ((["--arithmetic", "bf16"], {}), ([], {"arithmetic": "bf16"})):
         _, said = measured(tmp_path, *options, **entries)
         flat = said.replace("\n", "")
@@ -110,7 +111,7 @@ def test_scales_of_channels_have_no_onnx_form(tmp_path: Path) -> None:
 )
 def test_an_unknown_choice_is_said(option: str, value: str) -> None:
     with pytest.raises(InputError, match=f"--{option.replace('_', '-')}: unknown"):
-        SearchSpec("digits-cnn", "digits", **{option: value})  # type: ignore[arg-type]
+        SearchSpec(model="digits-cnn", data="digits", **{option: value})  # type: ignore[arg-type]
 
 
 @settings(max_examples=30, deadline=None)

@@ -7,27 +7,17 @@ import pytest
 from click.testing import CliRunner
 
 from compress.cli import main
-from compress.reports.comparison import plot_fronts, read_run_result, spreads
+from compress.methods.registry import BUILT_IN
+from compress.reports.comparison import plot_fronts, spreads
 from compress.runs.sweep import SweepRun, command_of, read_sweep
-from compress.search.spec import METHODS, SearchSpec
+from compress.search.search_result import read_search
+from compress.search.spec import SearchSpec
 from hwsim.errors import InputError
-
-
-def _result(folder: Path, method: str, seed: int, saved: float, *, lost: float = 1.0, model: str = "m") -> Path:
-    folder.mkdir()
-    best = {"energy_reduction_pct": saved, "latency_reduction_pct": 1.0, "accuracy_loss_pct": lost}
-    content = {
-        "method": method, "model": model, "data": "d", "seed": seed, "best": best, "baseline": {}, "evaluations": 10,
-        "wall_s": 1.0, "overhead_pct": 5.0, "feasible": True, "max_loss_pct": 2.0, "metric": "energy",
-    }  # fmt: skip
-    (folder / "result.json").write_text(json.dumps(content))
-    front = [{"loss_pct": 0.0, "cost": 0.9}, {"loss_pct": lost, "cost": 1 - saved / 100}]
-    (folder / "archive.json").write_text(json.dumps({"layers": [], "front": front}))
-    return folder
+from tests.reference.finished_search import finished_search
 
 
 def test_compare_prints_a_table_and_draws_the_front(tmp_path: Path) -> None:
-    runs = [_result(tmp_path / f"r{i}", method, i, 30.0 + i) for i, method in enumerate(["amc", "amc", "haq"])]
+    runs = [finished_search(tmp_path / f"r{i}", method, i, 30.0 + i) for i, method in enumerate(["amc", "amc", "haq"])]
     plot, table = tmp_path / "f.svg", tmp_path / "c.json"
     result = CliRunner().invoke(main, ["compare", *map(str, runs), "--plot", str(plot), "--json", str(table)])
     assert result.exit_code == 0, result.output
@@ -43,9 +33,9 @@ def test_compare_prints_a_table_and_draws_the_front(tmp_path: Path) -> None:
 def test_many_runs_of_several_networks_leave_room_for_the_fronts(tmp_path: Path) -> None:
     """One entry a run in the legend had squeezed the axes out of the figure."""
     runs = [
-        read_run_result(_result(tmp_path / f"{model}_{method}_{seed}", method, seed, 40.0 + seed, model=model))
+        read_search(finished_search(tmp_path / f"{model}_{method}_{seed}", method, seed, 40.0 + seed, model=model))
         for model in ("resnet18", "resnet20", "vgg11")
-        for method in METHODS
+        for method in BUILT_IN
         for seed in range(3)
     ]
     plot = tmp_path / "f.svg"
@@ -58,15 +48,15 @@ def test_many_runs_of_several_networks_leave_room_for_the_fronts(tmp_path: Path)
 
 
 def test_the_interval_is_students(tmp_path: Path) -> None:
-    runs = [_result(tmp_path / str(i), "amc", i, saved) for i, saved in enumerate([10.0, 12.0, 14.0])]
-    entry = spreads([read_run_result(run) for run in runs])[0]
+    runs = [finished_search(tmp_path / str(i), "amc", i, saved) for i, saved in enumerate([10.0, 12.0, 14.0])]
+    entry = spreads([read_search(run) for run in runs])[0]
     assert entry.saved_pct == 12.0
     assert entry.saved_interval_pct == pytest.approx(4.302653 * 2.0 / math.sqrt(3), rel=1e-5)
     assert entry.within_budget == 3
 
 
 def test_a_loss_beyond_the_budget_on_the_test_set_is_not_called_within(tmp_path: Path) -> None:
-    run = read_run_result(_result(tmp_path / "r", "amc", 0, 50.0, lost=2.5))
+    run = read_search(finished_search(tmp_path / "r", "amc", 0, 50.0, lost=2.5))
     assert spreads([run])[0].within_budget == 0
 
 
@@ -112,7 +102,7 @@ def test_a_method_has_options_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_begun_run_of_a_sweep_continues(tmp_path: Path) -> None:
-    run = SweepRun(tmp_path, SearchSpec("digits-cnn", "digits"))
+    run = SweepRun(tmp_path, SearchSpec(model="digits-cnn", data="digits"))
     (tmp_path / "run.json").write_text("{}")
     assert command_of(run)[-1] == "--resume"
 
@@ -184,13 +174,8 @@ def test_a_sweep_runs_and_is_not_repeated(tmp_path: Path) -> None:
 def test_compare_draws_the_papers_figures(tmp_path: Path) -> None:
     runs = []
     for index, method in enumerate(["composite", "nsga2", "opq"]):
-        folder = _result(tmp_path / f"r{index}", method, 0, 30.0 + index)
-        content = json.loads((folder / "result.json").read_text())
-        layer = {"pruner": "level", "sparsity": 0.4, "realised_sparsity": 0.39, "bits": 5}
-        content["best"]["policy"] = {"conv1": layer, "fc": {**layer, "pruner": "none", "sparsity": 0.0, "bits": 8}}
-        content |= {"episode_s": 2.0 * (index + 1), "peak_memory_mb": 500.0}
-        (folder / "result.json").write_text(json.dumps(content))
-        runs.append(folder)
+        seconds = 2.0 * (index + 1)
+        runs.append(finished_search(tmp_path / f"r{index}", method, 0, 30.0 + index, episode_s=seconds))
     figures = tmp_path / "figures"
     arguments = ["compare", *map(str, runs), "--plot", str(tmp_path / "f.svg"), "--figures", str(figures)]
     result = CliRunner().invoke(main, arguments)

@@ -18,8 +18,8 @@ from compress.models import load_model
 from compress.models.load import SHIPPED
 from compress.models.training import accuracy_pct
 from compress.network.trace import trace
+from compress.oracle.spec import spec_of_policy
 from compress.policy import LayerPolicy, Policy, read_policy, uniform_policy
-from compress.runs.policy_settings import PolicySettings
 from compress.search.result_files import final_policy
 from compress.search.spec import SearchSpec
 from hwsim.errors import InputError
@@ -54,7 +54,7 @@ def test_figures_without_an_option_are_those_with_all(tmp_path: Path) -> None:
     weights = tmp_path / "mine.safetensors"
     shutil.copy(SHIPPED["digits-cnn"], weights)
     spec = SearchSpec(
-        "digits-cnn", "digits", str(weights), accelerator=tile(tmp_path), costs="eyeriss-normalized",
+        model="digits-cnn", data="digits", weights=str(weights), accelerator=tile(tmp_path), costs="eyeriss-normalized",
         energy="paper", metric="latency", seed=4,
     )  # fmt: skip
     told, said = evaluate(write(tmp_path, spec))
@@ -63,14 +63,14 @@ def test_figures_without_an_option_are_those_with_all(tmp_path: Path) -> None:
     options = ["--model", "digits-cnn", "--data", "digits", "--weights", str(weights), "--accelerator", tile(tmp_path)]
     options += ["--costs", "eyeriss-normalized", "--energy", "paper", "--metric", "latency", "--seed", "4"]
     options += ["--activation-scales", "tensor", "--activation-clipping", "mse"]
-    asked, said = evaluate(write(tmp_path, SearchSpec("digits-cnn", "digits")), *options)
+    asked, said = evaluate(write(tmp_path, SearchSpec(model="digits-cnn", data="digits")), *options)
     assert "from " not in said
     for name in ("float", "baseline", "compressed", "layers"):
         assert asked[name] == told[name]
 
 
 def test_an_option_overrides_what_the_file_says(tmp_path: Path) -> None:
-    path = write(tmp_path, SearchSpec("digits-cnn", "digits", accelerator=tile(tmp_path)))
+    path = write(tmp_path, SearchSpec(model="digits-cnn", data="digits", accelerator=tile(tmp_path)))
     told, _ = evaluate(path)
     asked, said = evaluate(path, "--accelerator", "paper")
     assert "tile.toml" not in said and "model digits-cnn" in said
@@ -81,22 +81,22 @@ def test_an_option_overrides_what_the_file_says(tmp_path: Path) -> None:
 def test_weights_that_a_method_trained_lie_beside_the_policy(tmp_path: Path) -> None:
     folder = tmp_path / "moved"
     folder.mkdir()
-    path = write(folder, SearchSpec("digits-cnn", "digits", "first.pt"), "weights.safetensors")
-    settings = PolicySettings(read_policy(path), path, {})
+    path = write(folder, SearchSpec(model="digits-cnn", data="digits", weights="first.pt"), "weights.safetensors")
     with pytest.raises(InputError, match=r"moved.weights.safetensors', which is no file here; give --weights"):
-        settings.get("weights")
+        spec_of_policy(read_policy(path), path, {})
     shutil.copy(SHIPPED["digits-cnn"], folder / "weights.safetensors")
-    assert settings.get("weights") == str(folder / "weights.safetensors")
+    assert spec_of_policy(read_policy(path), path, {}).spec.weights == folder / "weights.safetensors"
 
 
 def test_weights_of_another_network_are_not_taken(tmp_path: Path) -> None:
-    path = write(tmp_path, SearchSpec("digits-cnn", "digits", "digits.pt"))
-    assert PolicySettings(read_policy(path), path, {"model": "resnet20-cifar"}).get("weights") is None
-    assert PolicySettings(read_policy(path), path, {"model": "digits-cnn", "weights": "w"}).get("weights") == "w"
+    path = write(tmp_path, SearchSpec(model="digits-cnn", data="digits", weights="digits.pt"))
+    assert spec_of_policy(read_policy(path), path, {"model": "resnet20-cifar"}).spec.weights is None
+    given = {"model": "digits-cnn", "weights": Path("w")}
+    assert spec_of_policy(read_policy(path), path, given).spec.weights == Path("w")
 
 
 def test_missing_weights_are_said_in_one_line(tmp_path: Path) -> None:
-    path = write(tmp_path, SearchSpec("digits-cnn", "digits", "gone.pt"))
+    path = write(tmp_path, SearchSpec(model="digits-cnn", data="digits", weights="gone.pt"))
     for arguments in (["evaluate"], ["export", "--out", str(tmp_path / "m.onnx")]):
         result = CliRunner().invoke(main, [*arguments, "--policy", str(path)])
         assert result.exit_code == 2
@@ -107,21 +107,23 @@ def test_missing_weights_are_said_in_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "entry,message",
     [
-        ({"seed": "first"}, "'seed' is 'first'"),
-        ({"weights": 3}, "'weights' is 3, must be text"),
-        ({"energy": "free"}, "unknown energy 'free'"),
+        ({"seed": "first"}, "policy.json': --seed is 'first'"),
+        ({"weights": 3}, "--weights is 3"),
+        ({"energy": "free"}, "--energy: unknown value 'free'"),
         ({"metric": "energi"}, "did you mean energy"),
+        ({"acelerator": "paper"}, "unknown setting 'acelerator': did you mean accelerator"),
+        ({"model": "mynet:net"}, "names code \\('mynet:net'\\), and no file is trusted with that; give --model"),
     ],
 )
 def test_a_wrong_entry_is_said(tmp_path: Path, entry: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        PolicySettings(Policy({}, {"model": "digits-cnn", **entry}), tmp_path / "policy.json", {})
+        spec_of_policy(Policy({}, {"model": "digits-cnn", "data": "digits", **entry}), tmp_path / "policy.json", {})
 
 
 def test_export_takes_the_weights_from_the_file(tmp_path: Path) -> None:
     weights = tmp_path / "mine.safetensors"
     shutil.copy(SHIPPED["digits-cnn"], weights)
-    path = write(tmp_path, SearchSpec("digits-cnn", "digits", str(weights)))
+    path = write(tmp_path, SearchSpec(model="digits-cnn", data="digits", weights=str(weights)))
     result = CliRunner().invoke(
         main, ["export", "--policy", str(path), "--out", str(tmp_path / "m.onnx"), "--no-check"]
     )
@@ -134,7 +136,9 @@ def test_export_clips_activations_as_the_search_did(tmp_path: Path) -> None:
     data, model = load_data("digits"), load_model("digits-cnn", None, load_data("digits"))
     names = [layer.name for layer in trace(model, data.example).layers]
     path = tmp_path / "policy.json"
-    final_policy(SearchSpec("digits-cnn", "digits"), uniform_policy(names, LayerPolicy(bits=2)), None).write(path)
+    final_policy(SearchSpec(model="digits-cnn", data="digits"), uniform_policy(names, LayerPolicy(bits=2)), None).write(
+        path
+    )
     told, _ = evaluate(path)
     laplace, _ = evaluate(path, "--activation-clipping", "laplace")
     assert told["compressed"]["accuracy_pct"] != laplace["compressed"]["accuracy_pct"]

@@ -51,7 +51,8 @@ def test_a_search_leaves_what_the_interfaces_promise(finished: Path) -> None:
     policy = json.loads((finished / "policy.json").read_text())
     assert policy["layers"] == best["policy"]
     for layer in policy["layers"].values():
-        assert set(layer) == {"pruner", "sparsity", "realised_sparsity", "bits"}
+        decided = {"pruner", "sparsity", "realised_sparsity", "bits"}
+        assert set(layer) == decided | {"in_channels", "out_channels", "zero_filter"}
     rows = (finished / "episodes.csv").read_text().splitlines()
     assert len(rows) == 7
     assert list(finished.glob("events.out.tfevents.*"))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from compress.oracle.problem import load
 from compress.policy import LayerPolicy, Policy, parse_policy, read_policy
 from compress.search.setup import SearchTask, build_task
 from compress.search.spec import SearchSpec
@@ -13,7 +14,7 @@ from hwsim.workload.policy import read_policy as read_for_hwsim
 
 @pytest.fixture(scope="module")
 def task() -> SearchTask:
-    return build_task(SearchSpec("digits-cnn", "digits", subset=0.2))
+    return build_task(load("digits-cnn"), SearchSpec(model="digits-cnn", data="digits", subset=0.2))
 
 
 def _all(task: SearchTask, weight_bits: int, activation_bits: int | None) -> Policy:

@@ -23,6 +23,7 @@ from compress.search.problem import AccuracyBudget, Candidate, SearchProblem
 from compress.search.reward import load_reward
 from compress.search.selection import Confirmation, select
 from hwsim.errors import InputError, RunError
+from tests.reference.finished_search import candidate as made_up
 
 DEPTH = 4
 SMALL = CompositeSpec(
@@ -133,7 +134,7 @@ def test_a_corrupt_checkpoint_falls_back_to_the_one_before_and_says_so(toy_oracl
     assert second.progress.rows == whole.progress.rows
 
 
-@pytest.mark.parametrize("missing", ["distortion", "choices"])
+@pytest.mark.parametrize("missing", ["measurement", "choices"])
 def test_a_checkpoint_of_another_version_is_refused_in_one_line(toy_oracle, tmp_path: Path, missing: str) -> None:
     with pytest.raises(_Stop):
         _loop(toy_oracle, tmp_path).run(_stop_after(2))
@@ -208,7 +209,8 @@ def test_not_a_number_in_the_reward_ends_the_run_and_keeps_the_checkpoint(toy_or
 
 def _candidate(loss: float, cost: float, reward: float = 0.0, distortion: float | None = None) -> Candidate:
     distortion = (1.0 + loss) / 100.0 if distortion is None else distortion
-    return Candidate((LayerPolicy("level", 0.5, 4),), 90.0, loss, distortion, cost, 1.0, 1.0, reward, 0)
+    choices = (LayerPolicy("level", 0.5, 4),)
+    return made_up(loss, cost, reward=reward, distortion=distortion, choices=choices)
 
 
 def test_the_archive_keeps_exactly_the_non_dominated() -> None:
