@@ -44,6 +44,7 @@ lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pylint hwsim characterize compress
 
 clean:
 	rm -rf $(VENV) results/runs

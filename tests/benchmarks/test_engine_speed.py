@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -72,7 +73,7 @@ def test_time_grows_with_the_work() -> None:
     for channels, size in ((10, 34), (32, 34), (32, 106), (100, 106), (320, 106)):
         layer = ConvLayer("grown", channels, channels, size, size, 3, 3, padding=1)
         data = tensors(layer)
-        seconds.append((layer.macs, cpu_seconds(lambda layer=layer, data=data: execute(layer, TILE, *data), 2)))
+        seconds.append((layer.macs, cpu_seconds(partial(execute, layer, TILE, *data), 2)))
     for (macs, small), (more_macs, large) in pairwise(seconds):
         assert large / small < 1.5 * more_macs / macs, seconds
     print([f"{macs / 1e6:.0f} MMAC {s:.3f} s" for macs, s in seconds])

@@ -20,8 +20,10 @@ pytestmark = pytest.mark.slow
 
 def _pruned_shapes() -> Iterator[ConvLayer]:
     """Yield layers of ResNet18 on CIFAR with ever other channel counts, each shape once."""
-    convs = [layer for layer in network("resnet18-cifar").layers if layer.kind == "conv" and layer.in_channels > 3]
-    distinct = {(layer.in_channels, layer.out_channels, layer.in_height, layer.stride): layer for layer in convs}
+    layers = network("resnet18-cifar").layers
+    convs = [layer for layer in layers if isinstance(layer, ConvLayer) and layer.kind == "conv"]
+    wide = [layer for layer in convs if layer.in_channels > 3]
+    distinct = {(layer.in_channels, layer.out_channels, layer.in_height, layer.stride): layer for layer in wide}
     for removed in count(1):
         for layer in distinct.values():
             yield ConvLayer(

@@ -34,13 +34,12 @@ def conv_layers(draw: st.DrawFn, largest: int = 9) -> ConvLayer:
     dilation = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     padding = draw(st.tuples(st.integers(0, 2), st.integers(0, 2)))
     reach = [d * (k - 1) + 1 - 2 * p for d, k, p in zip(dilation, taps, padding, strict=True)]
-    plane = [draw(st.integers(max(1, smallest), max(1, smallest) + largest)) for smallest in reach]
+    height, width = (draw(st.integers(max(1, smallest), max(1, smallest) + largest)) for smallest in reach)
     return ConvLayer(
         "random",
         groups * draw(st.integers(1, 5)),
         groups * draw(st.integers(1, 6)),
-        *plane,
-        *taps,
+        *(height, width, *taps),
         stride=draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
         padding=padding,
         dilation=dilation,

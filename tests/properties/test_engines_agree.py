@@ -27,7 +27,8 @@ def tensors(layer: ConvLayer, seed: int, sparse: float = 0.3) -> tuple[np.ndarra
     ifmap = rng.integers(-128, 128, (layer.batch, layer.in_channels, layer.in_height, layer.in_width))
     shape = (layer.out_channels, layer.in_channels // layer.groups, layer.kernel_height, layer.kernel_width)
     filters = rng.integers(-128, 128, shape)
-    return tuple((x * (rng.random(x.shape) > sparse)).astype(np.int8) for x in (ifmap, filters))
+    thinned = [(x * (rng.random(x.shape) > sparse)).astype(np.int8) for x in (ifmap, filters)]
+    return thinned[0], thinned[1]
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])

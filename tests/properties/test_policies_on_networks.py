@@ -35,7 +35,7 @@ def compressor(name: str) -> Compressor:
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
             torch.nn.init.uniform_(module.bias, -0.5, 0.5)
-            module.running_mean.normal_(0, 0.1)  # type: ignore[union-attr, operator]
+            torch.nn.init.normal_(module.get_buffer("running_mean"), 0, 0.1)
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     channels, height, _ = MODELS[name].input_shape
@@ -72,7 +72,7 @@ def test_masked_equals_removed_and_nothing_priced_is_missing(name: str, seed: in
     )
     for index, layer in enumerate(deriving.graph.layers):
         # single weights may leave a filter without any: removal finds it, the price does not count on it
-        assert smaller.get_submodule(layer.name).weight.shape[0] <= int(result.live_filters(index).sum())
+        assert smaller.get_parameter(f"{layer.name}.weight").shape[0] <= int(result.live_filters(index).sum())
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -94,7 +94,7 @@ def test_filter_pruning_prices_the_shape_that_physically_stays(name: str, seed: 
     masked = compressed_model(graph, deriving.calibration.model, result, None)
     smaller = remove_channels(graph, masked)
     for index, layer in enumerate(graph.layers):
-        weight = smaller.get_submodule(layer.name).weight
+        weight = smaller.get_parameter(f"{layer.name}.weight")
         priced = layer.hwsim_layer(int(result.live_channels(index).sum()), int(result.live_filters(index).sum()))
         assert weight.shape[0] == priced.out_channels
         assert weight.shape[1] * priced.groups == priced.in_channels

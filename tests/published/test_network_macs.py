@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hwsim.workload.layer import ConvLayer
 from hwsim.workload.load import network
 
 # name: MACs, weights without biases and batch normalisation
@@ -43,8 +44,8 @@ def test_macs_and_weights_are_the_published_ones(name: str) -> None:
 
 def test_alexnet_has_the_convolutions_of_the_chips_table() -> None:
     """Chen et al., ISCA 2016, Table II: padded plane, ofmap side, kernel, channels of a group, filters, stride."""
-    conv = {layer.name: layer for layer in network("alexnet").layers if layer.kind == "conv"}
-    assert {name: (layer.out_height, layer.macs) for name, layer in conv.items()} == {
+    convs = [layer for layer in network("alexnet").layers if isinstance(layer, ConvLayer) and layer.kind == "conv"]
+    assert {layer.name: (layer.out_height, layer.macs) for layer in convs} == {
         "conv1": (55, 105_415_200),
         "conv2": (27, 223_948_800),
         "conv3": (13, 149_520_384),

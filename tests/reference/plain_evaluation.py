@@ -34,7 +34,7 @@ class SimulatedLayer(nn.Module):
         self.gain, self.bias = (weights.scale * ifmap.scale * gain).reshape(shape), bias.reshape(shape)
 
     def forward(self, values: Tensor) -> Tensor:
-        return self.layer(self.ifmap.levels(values)) * self.gain + self.bias  # type: ignore[no-any-return]
+        return self.layer(self.ifmap.levels(values)) * self.gain + self.bias
 
 
 def compressed_model(
@@ -51,16 +51,17 @@ def compressed_model(
                     parameter.data[dropped] = 0.0
     for index, layer in enumerate(graph.layers):
         target = module.get_submodule(layer.name)
+        assert isinstance(target, (nn.Conv2d, nn.Linear))
         weight, kept = compression.masked_weight(index), torch.from_numpy(compression.filters(index))
         if calibration is None:
             target.weight.data = weight.clone()
             if target.bias is not None:
-                target.bias.data[~kept] = 0.0  # type: ignore[union-attr]
+                target.bias.data[~kept] = 0.0
             continue
         bits = compression.policies[index].bits
         ifmap = activation_affine(calibration.ranges[layer.name], bits)
         gain, bias = folded_affine(graph, model, layer)
-        simulated = SimulatedLayer(target, weight, ifmap, bits, (gain * kept, bias * kept))  # type: ignore[arg-type]
+        simulated = SimulatedLayer(target, weight, ifmap, bits, (gain * kept, bias * kept))
         module.set_submodule(layer.name, simulated)
         if layer.bn is not None:
             module.set_submodule(layer.bn, nn.Identity())
