@@ -197,7 +197,7 @@ def _patches(layer: CompressibleLayer, ifmap: Tensor, count: int, rng: np.random
     image = torch.from_numpy(rng.integers(len(ifmap), size=count))
     if layer.kind is LayerKind.FC:
         return ifmap[image].reshape(count, 1, -1)
-    window, (height, width) = layer.window, layer.out_shape[1:]
+    window, (_, height, width) = layer.window, layer.out_shape
     padded = F.pad(ifmap, (window.padding[1], window.padding[1], window.padding[0], window.padding[0]))
     top = torch.from_numpy(rng.integers(height, size=count)) * window.stride[0]
     left = torch.from_numpy(rng.integers(width, size=count)) * window.stride[1]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,10 +19,13 @@ from torch import Tensor
 
 from compress.evaluation.calibration import Calibration
 from compress.network.graph import CompressibleLayer, Mask, NetworkGraph
-from compress.policy import DENSE_8BIT, LayerPolicy
+from compress.policy import DENSE_8BIT, NO_PRUNER, LayerPolicy
 from compress.pruning import FeatureMapSamples, Granularity, Pruner, PruningContext, PruningResult, pruner
 from compress.pruning.level import LevelPruner
-from compress.pruning.pruner import one_place
+from compress.pruning.pruner import check_result, one_place
+
+_STAND_IN = LevelPruner()
+"""Prunes single weights where structure may not change."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,13 +34,15 @@ class PrunedLayer:
 
     `weight`: float32 in the dense shape, zero where pruned; `weight_mask`: bool in that shape, with a window of one
     place where all its places are alike, None where nothing went; `channel_mask`: bool[C], the inputs its action keeps;
-    `realised_sparsity`: the fraction of weights that the action removed of those that were there at its turn.
+    `realised_sparsity`: the fraction of weights that the action removed of those that were there at its turn; `pruner`:
+    the one that ran, which stands in for the policy's where structure may not change.
     """
 
     weight: Tensor
     weight_mask: Tensor | None
     channel_mask: Mask
     realised_sparsity: float
+    pruner: str = NO_PRUNER
     _zeros: dict[tuple[bytes, bytes], float] = field(default_factory=dict, repr=False)
 
     def zero_fraction(self, layer: CompressibleLayer, filters: Mask, channels: Mask) -> float:
@@ -45,10 +51,24 @@ class PrunedLayer:
             return 0.0
         key = (filters.tobytes(), channels.tobytes())
         if key not in self._zeros:
-            left = _block(self.weight_mask, layer, filters, channels)
-            zeros = 1.0 - float(torch.count_nonzero(left)) / left.numel() if left.numel() else 0.0
+            mask = _block(self.weight_mask, layer, _Left(filters, channels))
+            zeros = 1.0 - float(torch.count_nonzero(mask)) / mask.numel() if mask.numel() else 0.0
             self._zeros[key] = zeros
         return self._zeros[key]
+
+
+class _Left(NamedTuple):
+    """What earlier decisions left of a layer at its turn: filters bool[M] and input channels bool[C]."""
+
+    filters: Mask
+    channels: Mask
+
+
+class _Outcome(NamedTuple):
+    """What an action left of a layer, and the filter mask bool[M] where it decides one for its group."""
+
+    pruned: PrunedLayer
+    filter_mask: Mask | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +139,7 @@ class Compressor:
             PrunedLayer(calibration.weight(layer), None, np.ones(len(layer.in_units), dtype=bool), 0.0)
             for layer in graph.layers
         ]
-        self._last: dict[int, tuple[tuple[object, ...], PrunedLayer, Mask | None]] = {}
+        self._last: dict[int, tuple[tuple[object, ...], _Outcome]] = {}
 
     def dense(self) -> Compression:
         """Return the network at 8 bits with nothing pruned."""
@@ -134,10 +154,10 @@ class Compressor:
             if not policy.prunes:
                 pruned.append(self._dense[index])
                 continue
-            result, filters = self._prune(index, policy, kept, decided)
-            pruned.append(result)
-            if filters is not None:
-                kept[layer.out_units[~filters]] = False
+            outcome = self._prune(index, policy, kept, decided)
+            pruned.append(outcome.pruned)
+            if outcome.filter_mask is not None:
+                kept[layer.out_units[~outcome.filter_mask]] = False
                 decided[layer.out_units] = True
         read = np.zeros_like(kept)
         for layer, result in zip(graph.layers, pruned, strict=True):
@@ -145,39 +165,39 @@ class Compressor:
         live = graph.never_empty(graph.frozen | (kept & read))
         return Compression(graph, tuple(policies), tuple(pruned), kept, live)
 
-    def _prune(self, index: int, policy: LayerPolicy, kept: Mask, decided: Mask) -> tuple[PrunedLayer, Mask | None]:
-        """Return what is left of a layer, and its filter mask bool[M] where it decides one."""
+    def _prune(self, index: int, policy: LayerPolicy, kept: Mask, decided: Mask) -> _Outcome:
         layer = self.graph.layers[index]
-        filters, channels = kept[layer.out_units], kept[layer.in_units]
+        left = _Left(kept[layer.out_units], kept[layer.in_units])
         chosen = self._applicable(layer, pruner(policy.pruner), decided)
-        key = (chosen.name, policy.sparsity, filters.tobytes(), channels.tobytes())
-        last = self._last.get(index)
-        if last is not None and last[0] == key:
-            return last[1], last[2]
-        result = chosen.prune(self._context(index, chosen, policy.sparsity, filters, channels))
-        pruned, filter_mask = _spread(layer, result, filters, channels)
-        self._last[index] = (key, pruned, filter_mask)
-        return pruned, filter_mask
+        key = (chosen.name, policy.sparsity, left.filters.tobytes(), left.channels.tobytes())
+        if index in self._last and self._last[index][0] == key:
+            return self._last[index][1]
+        context = self._context(index, chosen, policy.sparsity, left)
+        result = chosen.prune(context)
+        check_result(chosen, context, result)
+        outcome = _spread(layer, result, left, chosen.name)
+        self._last[index] = (key, outcome)
+        return outcome
 
     @staticmethod
     def _applicable(layer: CompressibleLayer, wanted: Pruner, decided: Mask) -> Pruner:
         """Return the pruner itself, or the fine-grained one that stands in where structure may not change."""
         if wanted.removes is Granularity.FILTERS and (layer.depthwise or bool(decided[layer.out_units].any())):
-            return LevelPruner()
+            return _STAND_IN
         if wanted.removes is Granularity.CHANNELS and layer.depthwise:
-            return LevelPruner()
+            return _STAND_IN
         return wanted
 
-    def _context(self, index: int, chosen: Pruner, sparsity: float, filters: Mask, channels: Mask) -> PruningContext:
-        layer = self.graph.layers[index]
+    def _context(self, index: int, chosen: Pruner, sparsity: float, left: _Left) -> PruningContext:
+        layer, (filters, channels) = self.graph.layers[index], left
         gradient, samples = None, None
         if chosen.needs_labels:
             self.calibration.check_labels(chosen.name)
-            gradient = _block(self.calibration.gradients[layer.name], layer, filters, channels)
+            gradient = _block(self.calibration.gradients[layer.name], layer, left)
         if chosen.needs_calibration:
-            samples = _left_samples(self.calibration.samples[layer.name], layer, filters, channels)
+            samples = _left_samples(self.calibration.samples[layer.name], layer, left)
         return PruningContext(
-            weight=_block(self._dense[index].weight, layer, filters, channels),
+            weight=_block(self._dense[index].weight, layer, left),
             sparsity=sparsity,
             groups=int(filters.sum()) if layer.depthwise else layer.groups,
             filter_ties=torch.from_numpy(layer.out_units[filters]),
@@ -193,17 +213,16 @@ def _columns(layer: CompressibleLayer, channels: Mask) -> Mask:
     return np.ones(1, dtype=bool) if layer.depthwise else channels[: layer.weight_shape[1]]
 
 
-def _block(tensor: Tensor, layer: CompressibleLayer, filters: Mask, channels: Mask) -> Tensor:
+def _block(tensor: Tensor, layer: CompressibleLayer, left: _Left) -> Tensor:
     """Return the part of a weight-shaped tensor that is left."""
-    columns = _columns(layer, channels)
-    if not filters.all():
-        tensor = tensor.index_select(0, torch.from_numpy(filters.nonzero()[0]))
+    columns = _columns(layer, left.channels)
+    if not left.filters.all():
+        tensor = tensor.index_select(0, torch.from_numpy(left.filters.nonzero()[0]))
     return tensor if columns.all() else tensor.index_select(1, torch.from_numpy(columns.nonzero()[0]))
 
 
-def _left_samples(
-    samples: FeatureMapSamples, layer: CompressibleLayer, filters: Mask, channels: Mask
-) -> FeatureMapSamples:
+def _left_samples(samples: FeatureMapSamples, layer: CompressibleLayer, left: _Left) -> FeatureMapSamples:
+    filters, channels = left
     if bool(filters.all()) and bool(channels.all()):
         return samples
     window = int(np.prod(layer.weight_shape[2:], dtype=np.int64))
@@ -220,10 +239,9 @@ def _placed(values: Tensor, filters: Mask, columns: Mask) -> Tensor:
     return values
 
 
-def _spread(
-    layer: CompressibleLayer, result: PruningResult, filters: Mask, channels: Mask
-) -> tuple[PrunedLayer, Mask | None]:
-    """Put a result on what was left of a layer back into its dense shape; what was not left is zero."""
+def _spread(layer: CompressibleLayer, result: PruningResult, left: _Left, name: str) -> _Outcome:
+    """Put a pruner's result on what was left of a layer back into its dense shape; what was not left is zero."""
+    filters, channels = left
     columns = _columns(layer, channels)
     weight, mask = (_placed(part, filters, columns) for part in (result.weight, one_place(result.weight_mask)))
     channel_mask = np.ones(len(layer.in_units), dtype=bool)
@@ -233,4 +251,4 @@ def _spread(
     if result.filter_mask is not None:
         filter_mask = filters.copy()
         filter_mask[filters] = result.filter_mask.numpy()
-    return PrunedLayer(weight, mask, channel_mask, result.realised_sparsity), filter_mask
+    return _Outcome(PrunedLayer(weight, mask, channel_mask, result.realised_sparsity, name), filter_mask)

@@ -106,7 +106,7 @@ def deploy(
     module.graph.eliminate_dead_code()
     module.delete_all_unused_submodules()
     module.recompile()
-    return DeployedNetwork(module.eval(), codes, tuple(graph.layers[0].in_shape))
+    return DeployedNetwork(module.eval(), codes, graph.input_shape)
 
 
 def _remove_norm(module: fx.GraphModule, path: str) -> None:

@@ -10,7 +10,7 @@ from torch import fx, nn
 from compress.network.calls import arguments, operation_of, operation_of_module, settings
 from compress.network.channel_units import Units
 from compress.network.fx_tracer import InnerLayer
-from compress.network.graph import FixedLayer, LayerKind, image_shape
+from compress.network.graph import FixedLayer, LayerKind, Planes, image_shape
 from compress.network.operation import Cost, Kind, Operation
 from compress.network.shape_queries import is_tensor
 from compress.network.window import Window, cost_padding, pair
@@ -71,16 +71,16 @@ def _dense(name: str, node: str, layer: nn.Module, *, before: tuple[int, ...], a
     if isinstance(layer, nn.Linear):
         positions = int(np.prod(before[1:-1], dtype=np.int64))  # a linear layer over tokens is a 1 x 1 convolution
         if positions == 1:
-            return FixedLayer(name, LayerKind.FC, node, own, (int(before[-1]), 1, 1), (int(after[-1]), 1, 1))
-        shape = (int(before[-1]), positions, 1)
-        return FixedLayer(name, LayerKind.CONV, node, own, shape, (int(after[-1]), positions, 1))
+            return FixedLayer(name, LayerKind.FC, node, own, Planes(int(before[-1])), Planes(int(after[-1])))
+        in_shape, out_shape = (Planes(int(shape[-1]), positions) for shape in (before, after))
+        return FixedLayer(name, LayerKind.CONV, node, own, in_shape, out_shape)
     assert isinstance(layer, (nn.Conv2d, nn.Conv1d))
     padding: str | tuple[int, ...]
     if isinstance(layer, nn.Conv1d):  # one row
         kernel, dilation = (1, layer.kernel_size[0]), (1, layer.dilation[0])
         padding = layer.padding if isinstance(layer.padding, str) else (0, layer.padding[0])
         stride = (1, layer.stride[0])
-        in_shape, out_shape = ((int(shape[1]), 1, int(shape[2])) for shape in (before, after))
+        in_shape, out_shape = (Planes(int(shape[1]), 1, int(shape[2])) for shape in (before, after))
     else:
         kernel, dilation, padding = pair(layer.kernel_size), pair(layer.dilation), layer.padding
         stride = pair(layer.stride)

@@ -36,10 +36,18 @@ class LayerKind(str, Enum):
         return self in (LayerKind.CONV, LayerKind.FC)
 
 
-def image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
-    """Return (channels, height, width) of one image for a tensor's shape [N, C], [N, C, L] or [N, C, H, W]."""
+class Planes(NamedTuple):
+    """The shape of one image's feature map; a vector of features has one place a channel."""
+
+    channels: int
+    height: int = 1
+    width: int = 1
+
+
+def image_shape(shape: Sequence[int]) -> Planes:
+    """Return one image's feature map for a tensor's shape [N, C], [N, C, L] or [N, C, H, W]."""
     channels, height, width, *_ = (*(int(extent) for extent in shape[1:]), 1, 1)
-    return channels, height, width
+    return Planes(channels, height, width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +55,7 @@ class CompressibleLayer:
     """A convolution or a linear layer that pruners and quantizers may change.
 
     `in_units` int64[in_channels or in_features] and `out_units` int64[out_channels] are the network's channel units;
-    `in_shape` (C, H, W) and `out_shape` (M, E, F) those of one image, (features, 1, 1) for a linear layer.
+    `in_shape` (C, H, W) and `out_shape` (M, E, F) are those of one image.
     """
 
     name: str
@@ -57,8 +65,8 @@ class CompressibleLayer:
     groups: int
     has_bias: bool
     window: Window
-    in_shape: tuple[int, int, int]
-    out_shape: tuple[int, int, int]
+    in_shape: Planes
+    out_shape: Planes
     bn: str | None  # path of the BatchNorm that alone reads its output
     relu: bool  # its output (after bn) goes to a ReLU and nowhere else
     nonnegative_input: bool  # its ifmap follows a ReLU, so ranges are one-sided
@@ -75,17 +83,17 @@ class CompressibleLayer:
     @property
     def depthwise(self) -> bool:
         """Whether each filter reads one input channel of its own."""
-        return self.groups > 1 and self.groups == self.in_shape[0]
+        return self.groups > 1 and self.groups == self.in_shape.channels
 
     def hwsim_layer(self, in_channels: int | None = None, out_channels: int | None = None, batch: int = 1) -> ConvLayer:
         """Return the layer as hwsim sees it, with fewer channels where given (for a depthwise layer, of both)."""
-        ins = self.in_shape[0] if in_channels is None else in_channels
-        outs = self.out_shape[0] if out_channels is None else out_channels
+        ins = self.in_shape.channels if in_channels is None else in_channels
+        outs = self.out_shape.channels if out_channels is None else out_channels
         if self.kind is LayerKind.FC:
             return fc_layer(self.name, ins, outs, batch)
         if self.depthwise:
-            outs = ins * (self.out_shape[0] // self.in_shape[0]) if in_channels is not None else outs
-            ins = outs // (self.out_shape[0] // self.in_shape[0])
+            outs = ins * (self.out_shape.channels // self.in_shape.channels) if in_channels is not None else outs
+            ins = outs // (self.out_shape.channels // self.in_shape.channels)
         groups = ins if self.depthwise else self.groups
         height, width = self.in_shape[1:]
         window = self.window
@@ -115,8 +123,8 @@ class FixedLayer:
     kind: LayerKind
     node: str
     units: Units
-    in_shape: tuple[int, int, int]
-    out_shape: tuple[int, int, int]
+    in_shape: Planes
+    out_shape: Planes
     window: Window = POINT
     groups: int = 1
     operands: int = 2
@@ -124,12 +132,12 @@ class FixedLayer:
 
     def hwsim_layer(self, channels: int | None = None, batch: int = 1) -> Layer:
         """Return the layer as hwsim sees it, with fewer channels where given."""
-        count = self.in_shape[0] if channels is None else channels
+        count = self.in_shape.channels if channels is None else channels
         height, width = self.in_shape[1:]
         if self.kind is LayerKind.ELEMENTWISE:
             return ElementwiseLayer(self.name, count, *self.out_shape[1:], operands=self.operands, batch=batch)
         if self.kind is LayerKind.FC:
-            return fc_layer(self.name, count, self.out_shape[0], batch)
+            return fc_layer(self.name, count, self.out_shape.channels, batch)
         window = self.window
         if self.kind is LayerKind.POOL:
             return PoolLayer(
@@ -138,7 +146,7 @@ class FixedLayer:
         return ConvLayer(
             self.name,
             count,
-            self.out_shape[0],
+            self.out_shape.channels,
             height,
             width,
             *window.kernel,
@@ -186,6 +194,12 @@ class NetworkGraph:
     node_units: Mapping[str, Units]  # node name -> units of its tensor's channels
     order: tuple[str, ...]  # names of all layers, the fixed ones too, in execution order
     unpriced: tuple[str, ...] = ()  # what multiplies in a way that hwsim has no layer for
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one image as the network takes it."""
+        given = next(node for node in self.module.graph.nodes if node.op == "placeholder")
+        return tuple(int(extent) for extent in given.meta["value"][1:])
 
     def layer(self, name: str) -> CompressibleLayer:
         """Return a layer by name; InputError with the nearest names where there is none."""

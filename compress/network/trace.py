@@ -23,12 +23,13 @@ from compress.network.graph import (
     LayerKind,
     Mask,
     NetworkGraph,
+    Planes,
     image_shape,
 )
 from compress.network.operation import Kind
 from compress.network.propagation import LayerUnits, Propagation, clamps_to_nonnegative
 from compress.network.shape_queries import is_shape_query
-from compress.network.window import Window, pair, same_padding
+from compress.network.window import Sides, Window, pair, same_padding
 from hwsim.errors import InputError
 
 
@@ -183,7 +184,7 @@ def _compressible(
     )
 
 
-def _padding(layer: nn.Conv2d, in_shape: tuple[int, int, int]) -> tuple[tuple[int, int], tuple[int, int, int]]:
+def _padding(layer: nn.Conv2d, in_shape: Planes) -> tuple[Sides, Planes]:
     """Return symmetric padding; an odd total ("same" with an even kernel) counts one row or column as ifmap."""
     if not isinstance(layer.padding, str):
         return pair(layer.padding), in_shape
@@ -191,7 +192,7 @@ def _padding(layer: nn.Conv2d, in_shape: tuple[int, int, int]) -> tuple[tuple[in
         return (0, 0), in_shape
     down, across = same_padding(pair(layer.kernel_size), pair(layer.dilation))
     channels, height, width = in_shape
-    return (down // 2, across // 2), (channels, height + down % 2, width + across % 2)
+    return (down // 2, across // 2), Planes(channels, height + down % 2, width + across % 2)
 
 
 class _Followers(NamedTuple):

@@ -133,6 +133,26 @@ class Pruner(ABC):
         """
 
 
+def check_result(pruner: Pruner, context: PruningContext, result: object) -> None:
+    """Raise RunError naming the pruner where it did not return what `Pruner.prune` promises."""
+    title = f"the pruner '{pruner.name}'"
+    if not isinstance(result, PruningResult):
+        raise RunError(f"{title} returned {type(result).__name__}, not a PruningResult")
+    filters, channels = context.weight.shape[0], context.weight.shape[1] * context.groups
+    wanted: list[tuple[str, Tensor | None, torch.dtype, torch.Size]] = [
+        ("weight", result.weight, context.weight.dtype, context.weight.shape),
+        ("weight_mask", result.weight_mask, torch.bool, context.weight.shape),
+    ]
+    if pruner.removes is Granularity.FILTERS:
+        wanted.append(("filter_mask", result.filter_mask, torch.bool, torch.Size([filters])))
+    if pruner.removes is Granularity.CHANNELS:
+        wanted.append(("channel_mask", result.channel_mask, torch.bool, torch.Size([channels])))
+    for name, value, dtype, shape in wanted:
+        if not isinstance(value, Tensor) or value.dtype != dtype or value.shape != shape:
+            found = f"{value.dtype} of {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
+            raise RunError(f"{title} returned {found} as {name}, must be {dtype} of {tuple(shape)}")
+
+
 def from_weight_mask(context: PruningContext, mask: Tensor) -> PruningResult:
     """Return the result of a fine-grained mask, bool shaped as the weight."""
     return PruningResult(context.weight * mask, mask)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -192,8 +192,15 @@ def _pack(layer: IntegerLayer) -> _Int8Weights:
     return _Int8Weights(packed, zero_point, no_zero_points, ones, shift if bool(shift.any()) else None)
 
 
-def encode(ifmap: Tensor, mapping: Affine) -> tuple[Tensor, Tensor]:
-    """Return the codes uint8[N, C, H, W], channels last, and each pixel's sum of levels float32[N, H, W]."""
+class EncodedPixels(NamedTuple):
+    """Codes uint8[N, C, H, W], channels last, and each pixel's sum of levels float32[N, H, W]."""
+
+    codes: Tensor
+    sums: Tensor
+
+
+def encode(ifmap: Tensor, mapping: Affine) -> EncodedPixels:
+    """Return the codes of an ifmap float32[N, C, H, W]."""
     images, channels, height, width = ifmap.shape
     pixels = ifmap.permute(0, 2, 3, 1).contiguous().reshape(-1, channels)
     codes = torch.empty(pixels.shape, dtype=torch.uint8)
@@ -201,7 +208,7 @@ def encode(ifmap: Tensor, mapping: Affine) -> tuple[Tensor, Tensor]:
     inverse, zero = np.float32(float(mapping.inverse_scale)), np.float32(int(mapping.zero_point))
     encode_pixels(pixels.numpy(), inverse, zero, np.float32(mapping.largest_code), codes.numpy(), sums.numpy())
     planes = codes.reshape(images, height, width, channels).permute(0, 3, 1, 2)
-    return planes, sums.reshape(images, height, width)
+    return EncodedPixels(planes, sums.reshape(images, height, width))
 
 
 def reference_accumulators(layer: IntegerLayer, ifmap: Tensor) -> Tensor:

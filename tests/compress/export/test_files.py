@@ -135,3 +135,18 @@ def test_a_split_of_the_batch_has_no_onnx_form() -> None:
     network = deploy_policy(graph, model, Calibration(graph, model, images), Policy({}))
     with pytest.raises(InputError, match="a split of the batch"):
         onnx_model(network)
+
+
+@pytest.mark.parametrize(
+    "first", [torch.nn.MaxPool2d(2), torch.nn.Conv2d(3, 3, 2, padding="same"), torch.nn.Upsample(scale_factor=2)]
+)
+def test_the_onnx_input_is_the_networks_and_not_the_first_layers(first: torch.nn.Module) -> None:
+    model = torch.nn.Sequential(first, torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    model.append(torch.nn.Linear(4, 2))
+    images = torch.randn(4, 3, 8, 8)
+    graph = trace(model.eval(), images[:1])
+    network = deploy_policy(graph, model, Calibration(graph, model, images), Policy({}))
+    assert network.input_shape == (3, 8, 8)
+    if not isinstance(first, torch.nn.Upsample):  # which has no ONNX form here
+        dimensions = onnx_model(network).graph.input[0].type.tensor_type.shape.dim
+        assert [dimension.dim_value for dimension in dimensions[1:]] == [3, 8, 8]

@@ -20,7 +20,8 @@ from compress.oracle.oracle import build_oracle
 from compress.oracle.spec import MeasurementSpec
 from compress.policy import NO_PRUNER, LayerPolicy, Policy
 from compress.pruning import PRUNERS, Granularity, Pruner, PruningContext, PruningResult, pruner, register, registry
-from hwsim.errors import InputError
+from compress.pruning.pruner import check_result
+from hwsim.errors import InputError, RunError
 from tests.examples.example_pruner import GeometricMedianPruner
 
 
@@ -134,3 +135,31 @@ def test_a_pruner_that_needs_labels_gets_them_and_says_where_they_are_missing() 
     unlabelled = Compressor(graph, Calibration(graph, model, data.calibration))
     with pytest.raises(InputError, match="the pruner 'snip' needs labelled images"):
         unlabelled.derive([policy.layer(layer.name) for layer in graph.layers])
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (None, "returned NoneType, not a PruningResult"),
+        (
+            PruningResult(torch.zeros(4, 2), torch.zeros(4, 2)),
+            "of .4, 2. as weight_mask, must be torch.bool",
+        ),
+        (PruningResult(torch.zeros(4, 2), torch.zeros(4, 2, dtype=torch.bool)), "returned None as filter_mask"),
+        (PruningResult(torch.zeros(4, 3), torch.zeros(4, 2, dtype=torch.bool)), "of .4, 3. as weight, must be"),
+    ],
+)
+def test_what_a_pruner_returns_is_checked_against_what_it_promised(result: object, message: str) -> None:
+    given = PruningContext(torch.ones(4, 2), 0.5)
+    with pytest.raises(RunError, match=f"the pruner 'geometric_median' .*{message}"):
+        check_result(GeometricMedianPruner(), given, result)
+
+
+def test_the_pruner_that_ran_is_known() -> None:
+    data = load_data("digits")
+    model = load_model("digits-cnn", None, data)
+    graph = trace(model, data.example)
+    # conv1 decides for the group that conv3 shares with it
+    policy = Policy({name: LayerPolicy("l1_ranked", 0.5, 8) for name in ("conv1", "conv3")})
+    compression = build_oracle(graph, model, data).compression(policy)
+    assert [layer.pruner for layer in compression.layers[:3]] == ["l1_ranked", "none", "level"]
