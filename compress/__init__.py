@@ -13,8 +13,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from compress.export.files import ExportReport
-    from compress.export.recipe import load as load_recipe
+    from compress.deployment.files import ExportReport
+    from compress.deployment.recipe import load as load_recipe
     from compress.models.training import TrainingSpec
     from compress.oracle.measurement import Measurement
     from compress.oracle.problem import Problem, load
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from compress.runs.export import compressed, export
     from compress.runs.search_run import search
     from compress.runs.training import TrainedWeights, train
-    from compress.search.environment import CompressionEnv, make_env
-    from compress.search.search_result import SearchResult, read_search
-    from compress.search.spec import SearchSpec
+    from compress.searching.environment import CompressionEnv, make_env
+    from compress.searching.search_result import SearchResult, read_search
+    from compress.searching.spec import SearchSpec
     from hwsim.errors import InputError, RunError
 
 _HOMES = {
-    "compress.export.files": ("ExportReport",),
-    "compress.export.recipe": ("load_recipe",),
+    "compress.deployment.files": ("ExportReport",),
+    "compress.deployment.recipe": ("load_recipe",),
     "compress.models.training": ("TrainingSpec",),
     "compress.oracle.measurement": ("Measurement",),
     "compress.oracle.problem": ("Problem", "load"),
@@ -45,9 +45,9 @@ _HOMES = {
     "compress.runs.export": ("compressed", "export"),
     "compress.runs.search_run": ("search",),
     "compress.runs.training": ("TrainedWeights", "train"),
-    "compress.search.environment": ("CompressionEnv", "make_env"),
-    "compress.search.search_result": ("SearchResult", "read_search"),
-    "compress.search.spec": ("SearchSpec",),
+    "compress.searching.environment": ("CompressionEnv", "make_env"),
+    "compress.searching.search_result": ("SearchResult", "read_search"),
+    "compress.searching.spec": ("SearchSpec",),
     "hwsim.errors": ("InputError", "RunError"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -90,7 +90,7 @@ def _register_environment() -> None:
     """Make the environment known to Gymnasium by name, once that is imported."""
     gymnasium = sys.modules.get("gymnasium")
     if gymnasium is not None and hasattr(gymnasium, "register") and ENVIRONMENT not in gymnasium.registry:
-        gymnasium.register(ENVIRONMENT, entry_point="compress.search.environment:make_env")
+        gymnasium.register(ENVIRONMENT, entry_point="compress.searching.environment:make_env")
 
 
 _register_environment()

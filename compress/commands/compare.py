@@ -10,7 +10,7 @@ import click
 from hwsim.commandline.json_output import json_option
 
 if TYPE_CHECKING:
-    from compress.search.search_result import SearchResult
+    from compress.searching.search_result import SearchResult
 
 
 @click.command()
@@ -22,7 +22,7 @@ def compare(runs: tuple[Path, ...], plot: Path | None, figures: Path | None, jso
     """Print a table of finished searches and draw their fronts."""
     from compress.reports.comparison import compare as compare_runs
     from compress.reports.comparison import comparison_table, plot_fronts, spread_table, warnings
-    from compress.search.search_result import read_search
+    from compress.searching.search_result import read_search
     from hwsim.commandline.json_output import check_json_path, deliver_json, takes_standard_output
     from hwsim.commandline.terminal import terminal
 

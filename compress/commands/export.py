@@ -30,7 +30,7 @@ def export(*, policy_path: Path, out: Path, round_to: int, check: bool, **option
     Three files: OUT (ONNX with QuantizeLinear and DequantizeLinear), and beside it .safetensors and .recipe.json, which
     compress.load_recipe turns back into a PyTorch module.
     """
-    from compress.export.files import check_exportable, files_beside
+    from compress.deployment.files import check_exportable, files_beside
     from compress.oracle.problem import load_problem
     from compress.oracle.spec import spec_of_policy
     from compress.policy import read_policy

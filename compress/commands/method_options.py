@@ -9,7 +9,7 @@ import click
 
 from compress.methods.registry import BUILT_IN
 from compress.runs.settings import METHOD_OPTIONS, settings_of
-from compress.search.spec import SearchSpec
+from compress.searching.spec import SearchSpec
 from hwsim.commandline.options import SpecOption, asked, spec_options
 from hwsim.errors import InputError
 from hwsim.files.reading import read_toml

@@ -16,7 +16,7 @@ from hwsim.errors import InputError
 @click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Draw the table here (png, svg or pdf).")
 def reward(source: Path | None, max_loss: float, csv_file: Path | None, plot_file: Path | None) -> None:
     """Write or plot the reward over accuracy loss and energy gain."""
-    from compress.search.reward import load_reward
+    from compress.searching.reward import load_reward
     from hwsim.files.writing import write_text
 
     if csv_file is None and plot_file is None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from compress.commands.method_options import method_options, search_settings
-from compress.search.spec import SearchSpec
+from compress.searching.spec import SearchSpec
 from hwsim.commandline.json_output import json_option
 from hwsim.commandline.options import SectionedCommand, spec_options
 from hwsim.errors import InputError, RunError

@@ -40,7 +40,7 @@ def sweep(
     """
     from compress.reports.comparison import compare, comparison_table, plot_fronts, spread_table
     from compress.runs.sweep import SweepRun, read_sweep, run_local, run_on_ray
-    from compress.search.search_result import read_search
+    from compress.searching.search_result import read_search
     from hwsim.commandline.json_output import check_json_path, deliver_json, takes_standard_output
     from hwsim.commandline.terminal import terminal
 

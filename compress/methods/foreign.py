@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from compress.policy import Policy
-from compress.search.method import AskTellMethod, SearchBudget
-from compress.search.problem import Candidate, SearchProblem
+from compress.searching.method import AskTellMethod, SearchBudget
+from compress.searching.problem import Candidate, SearchProblem
 from hwsim.errors import InputError, RunError
 from hwsim.files.spec import Spec
 

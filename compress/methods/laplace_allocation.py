@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.policy import NO_PRUNER, LayerPolicy
-from compress.search.actions import ActionSpec
+from compress.searching.actions import ActionSpec
 
 PRUNER = "level"
 START_SPARSITIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)

@@ -18,8 +18,8 @@ from hwsim.errors import InputError, unknown_name
 from hwsim.files.spec import Spec, is_code
 
 if TYPE_CHECKING:
-    from compress.search.method import SearchBudget, SearchMethod
-    from compress.search.setup import SearchTask
+    from compress.searching.method import SearchBudget, SearchMethod
+    from compress.searching.setup import SearchTask
 
 ENTRY_POINTS = "tilejoule.methods"
 

@@ -1,7 +1,7 @@
 """What an operation is: the one table that tracing, propagation, pricing, evaluation and export ask.
 
 An operation that is not here keeps all channels that it touches, and no export writes it: both name it. A new one is
-one entry; where its kind is new too, a rule in `propagation` and a writer in `compress.export.onnx`.
+one entry; where its kind is new too, a rule in `propagation` and a writer in `compress.deployment.onnx`.
 """
 
 from __future__ import annotations

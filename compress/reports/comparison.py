@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.box import SIMPLE
 from rich.table import Table
 
-from compress.search.result_files import Result
-from compress.search.search_result import SearchResult
+from compress.searching.result_files import Result
+from compress.searching.search_result import SearchResult
 from hwsim.errors import InputError
 from hwsim.files.document import Document
 

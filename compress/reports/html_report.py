@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from compress.policy import Policy
 from compress.reports.svg_charts import Axis, Series, axis_over, bar_chart, xy_chart
-from compress.search.problem import Candidate
-from compress.search.result_files import Result, read_episodes
-from compress.search.search_result import SearchResult, read_search
+from compress.searching.problem import Candidate
+from compress.searching.result_files import Result, read_episodes
+from compress.searching.search_result import SearchResult, read_search
 from compress.vocabulary import Metric
 from hwsim.errors import InputError, RunError
 from hwsim.files.writing import write_text

@@ -13,7 +13,7 @@ import pandas as pd
 
 from compress.pruning import Granularity, pruner
 from compress.reports.comparison import spreads
-from compress.search.search_result import SearchResult
+from compress.searching.search_result import SearchResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

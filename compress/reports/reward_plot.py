@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compress.search.reward import RewardTable
+from compress.searching.reward import RewardTable
 from hwsim.errors import InputError
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from compress.search.loop import Progress as SearchProgress
-from compress.search.loop import Row
+from compress.searching.loop import Progress as SearchProgress
+from compress.searching.loop import Row
 
 _LINES = 10
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from compress.search.result_files import Result
+from compress.searching.result_files import Result
 
 
 def print_summary(console: Console, result: Result, folder: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from compress.export.compressed_module import compressed_module
-from compress.export.files import ExportReport, check_exportable, deploy_policy, files_beside, write_export
+from compress.deployment.compressed_module import compressed_module
+from compress.deployment.files import ExportReport, check_exportable, deploy_policy, files_beside, write_export
 from compress.oracle.problem import Problem
 from compress.oracle.spec import MeasurementSpec
 from compress.policy import Policy

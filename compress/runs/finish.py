@@ -16,11 +16,11 @@ from compress.policy import Policy
 from compress.reports.html_report import write_report
 from compress.reports.terminal_progress import SearchDisplay
 from compress.runs.plan import Plan
-from compress.search.actions import policy_of
-from compress.search.loop import Progress, SearchLoop
-from compress.search.method import SearchMethod, TrainingMethod
-from compress.search.problem import AccuracyBudget, Candidate
-from compress.search.result_files import (
+from compress.searching.actions import policy_of
+from compress.searching.loop import Progress, SearchLoop
+from compress.searching.method import SearchMethod, TrainingMethod
+from compress.searching.problem import AccuracyBudget, Candidate
+from compress.searching.result_files import (
     ARCHIVE_FILE,
     EPISODES_FILE,
     POLICY_FILE,
@@ -35,9 +35,9 @@ from compress.search.result_files import (
     versions,
     write_outcome,
 )
-from compress.search.run_folder import RESULT_FILE
-from compress.search.selection import Confirmation, Selection, select
-from compress.search.setup import SearchTask
+from compress.searching.run_folder import RESULT_FILE
+from compress.searching.selection import Confirmation, Selection, select
+from compress.searching.setup import SearchTask
 from hwsim.files.writing import write_bytes
 
 if TYPE_CHECKING:

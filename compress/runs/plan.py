@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from compress.methods.laplace_allocation import Allocation
 from compress.methods.refinement.local_search import Refinement, RefinementSpec
 from compress.methods.registry import MethodEntry, build_method, method_entry, options_of
-from compress.search.archive import Archive
-from compress.search.loop import Phase
-from compress.search.method import SearchBudget
-from compress.search.setup import SearchTask
-from compress.search.spec import SearchSpec, default_refinement
+from compress.searching.archive import Archive
+from compress.searching.loop import Phase
+from compress.searching.method import SearchBudget
+from compress.searching.setup import SearchTask
+from compress.searching.spec import SearchSpec, default_refinement
 from hwsim.errors import InputError
 from hwsim.files.spec import Spec
 

@@ -14,14 +14,14 @@ from compress.oracle.problem import Problem, load_problem
 from compress.reports.terminal_progress import SearchDisplay
 from compress.runs.finish import finish
 from compress.runs.plan import Plan, plan
-from compress.search.archive import Archive
-from compress.search.checkpoint import has_checkpoint
-from compress.search.loop import Progress, Row, SearchLoop
-from compress.search.result_files import read_archive
-from compress.search.run_folder import RESULT_FILE, check_free, create, locked, read_run, withdraw, write_run
-from compress.search.search_result import SearchResult, read_search
-from compress.search.setup import SearchTask, build_task, check_spec
-from compress.search.spec import SearchSpec, resumed
+from compress.searching.archive import Archive
+from compress.searching.checkpoint import has_checkpoint
+from compress.searching.loop import Progress, Row, SearchLoop
+from compress.searching.result_files import read_archive
+from compress.searching.run_folder import RESULT_FILE, check_free, create, locked, read_run, withdraw, write_run
+from compress.searching.search_result import SearchResult, read_search
+from compress.searching.setup import SearchTask, build_task, check_spec
+from compress.searching.spec import SearchSpec, resumed
 from hwsim.errors import InputError
 
 

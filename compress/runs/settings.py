@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from compress.methods.registry import BUILT_IN
-from compress.search.spec import SearchSpec
+from compress.searching.spec import SearchSpec
 from hwsim.errors import InputError, unknown_name
 from hwsim.files.spec import is_code, option_name, shown
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from compress.runs.plan import plan
 from compress.runs.settings import own_options, settings_of
-from compress.search.run_folder import RESULT_FILE, RUN_FILE
-from compress.search.spec import SearchSpec
+from compress.searching.run_folder import RESULT_FILE, RUN_FILE
+from compress.searching.spec import SearchSpec
 from hwsim.errors import InputError, RunError, unknown_name
 from hwsim.files.reading import read_toml
 from hwsim.files.spec import is_code, shown

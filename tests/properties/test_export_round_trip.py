@@ -13,12 +13,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compress.deployment.deployment import DeployedNetwork, FakeQuantize
+from compress.deployment.files import deploy_policy
+from compress.deployment.onnx.model import onnx_model
+from compress.deployment.recipe import load, pack, save, unpack
 from compress.evaluation.calibration import Calibration
 from compress.evaluation.evaluator import Evaluator, EvaluatorSpec
-from compress.export.deployment import DeployedNetwork, FakeQuantize
-from compress.export.files import deploy_policy
-from compress.export.onnx.model import onnx_model
-from compress.export.recipe import load, pack, save, unpack
 from compress.models import MODELS, build_model
 from compress.network.graph import NetworkGraph
 from compress.network.trace import trace

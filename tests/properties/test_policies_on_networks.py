@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compress.deployment.channel_removal import remove_channels
 from compress.evaluation.calibration import Calibration
 from compress.evaluation.masks import Compression, Compressor
-from compress.export.channel_removal import remove_channels
 from compress.models import MODELS, build_model
 from compress.network.trace import trace
 from compress.policy import LayerPolicy

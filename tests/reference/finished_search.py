@@ -7,8 +7,8 @@ from typing import Any
 
 from compress.oracle.measurement import Measurement, Observation
 from compress.policy import LayerPolicy
-from compress.search.problem import Candidate
-from compress.search.result_files import (
+from compress.searching.problem import Candidate
+from compress.searching.result_files import (
     ArchiveFile,
     BestPolicy,
     CandidateFigures,

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from compress.methods.baselines.budget_bisection import BudgetLadder
 from compress.methods.baselines.terminal_agent import TerminalAgent, TerminalMethod, TerminalSpec
 from compress.policy import DENSE_8BIT, LayerPolicy, Policy
-from compress.search.environment import STATE_SIZE, static_features
-from compress.search.method import SearchBudget
-from compress.search.problem import Candidate, SearchProblem
+from compress.searching.environment import STATE_SIZE, static_features
+from compress.searching.method import SearchBudget
+from compress.searching.problem import Candidate, SearchProblem
 
 PRUNER = "fm_reconstruction"
 LOWEST_KEEP = 0.2

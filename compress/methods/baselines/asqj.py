@@ -25,9 +25,9 @@ from compress.methods.baselines.weight_training import (
     trainable_copy,
 )
 from compress.policy import MAX_BITS, NO_PRUNER, LayerPolicy, Policy
-from compress.search.method import AskTellMethod, SearchBudget
-from compress.search.problem import Candidate
-from compress.search.setup import SearchTask
+from compress.searching.method import AskTellMethod, SearchBudget
+from compress.searching.problem import Candidate
+from compress.searching.setup import SearchTask
 
 State = dict[str, Tensor]
 

@@ -33,9 +33,9 @@ from compress.methods.options import JointOptions
 from compress.network.channel_units import Units
 from compress.network.graph import CompressibleLayer
 from compress.policy import MAX_BITS, NO_PRUNER, LayerPolicy, Policy
-from compress.search.method import AskTellMethod, SearchBudget
-from compress.search.problem import Candidate
-from compress.search.setup import SearchTask
+from compress.searching.method import AskTellMethod, SearchBudget
+from compress.searching.problem import Candidate
+from compress.searching.setup import SearchTask
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from compress.methods.options import NSGA2Options
 from compress.policy import Policy
-from compress.search.method import AskTellMethod, SearchBudget
-from compress.search.problem import Candidate, SearchProblem
+from compress.searching.method import AskTellMethod, SearchBudget
+from compress.searching.problem import Candidate, SearchProblem
 from compress.vocabulary import Objectives
 
 POPULATION = 20

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from compress.methods.laplace_allocation import Allocation
 from compress.policy import MAX_BITS, Policy
-from compress.search.method import AskTellMethod, SearchBudget
-from compress.search.problem import Candidate, SearchProblem
-from compress.search.setup import SearchTask
+from compress.searching.method import AskTellMethod, SearchBudget
+from compress.searching.problem import Candidate, SearchProblem
+from compress.searching.setup import SearchTask
 
 
 class OPQ(AskTellMethod):

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from compress.policy import Policy
-from compress.search.generator_state import generator_state, restore_generator
-from compress.search.method import AskTellMethod, SearchBudget
-from compress.search.problem import Candidate, SearchProblem
+from compress.searching.generator_state import generator_state, restore_generator
+from compress.searching.method import AskTellMethod, SearchBudget
+from compress.searching.problem import Candidate, SearchProblem
 
 
 class RandomSearch(AskTellMethod):

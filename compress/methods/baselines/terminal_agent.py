@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from compress.methods.baselines.budget_bisection import BudgetLadder
 from compress.methods.composite.ddpg import DDPG, DDPGSpec
 from compress.policy import Policy
-from compress.search.generator_state import generator_state, restore_generator
-from compress.search.method import AskTellMethod, SearchBudget
-from compress.search.problem import Candidate, SearchProblem
+from compress.searching.generator_state import generator_state, restore_generator
+from compress.searching.method import AskTellMethod, SearchBudget
+from compress.searching.problem import Candidate, SearchProblem
 
 PAPER_EPISODES = 600
 """Episodes that AMC's and HAQ's settings are made for."""

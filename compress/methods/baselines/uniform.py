@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from compress.policy import NO_PRUNER, LayerPolicy, Policy
-from compress.search.method import AskTellMethod, SearchBudget, uniform
-from compress.search.problem import Candidate, SearchProblem
+from compress.searching.method import AskTellMethod, SearchBudget, uniform
+from compress.searching.problem import Candidate, SearchProblem
 
 
 def uniform_choices(problem: SearchProblem, levels: int = 9) -> list[LayerPolicy]:

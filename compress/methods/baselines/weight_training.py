@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from compress.images.dataset import LabelledImages
-from compress.search.problem import AccuracyBudget, Candidate
+from compress.searching.problem import AccuracyBudget, Candidate
 from hwsim.errors import RunError
 
 

@@ -17,10 +17,10 @@ from compress.methods.composite.rainbow import Rainbow, RainbowSpec
 from compress.methods.composite.reward_monitor import MonitorSpec, RewardMonitor
 from compress.methods.options import CompositeOptions
 from compress.policy import Policy
-from compress.search.environment import STATE_SIZE, CompressionEnv
-from compress.search.generator_state import generator_state, restore_generator
-from compress.search.method import AskTellMethod, SearchBudget
-from compress.search.problem import Candidate, SearchProblem
+from compress.searching.environment import STATE_SIZE, CompressionEnv
+from compress.searching.generator_state import generator_state, restore_generator
+from compress.searching.method import AskTellMethod, SearchBudget
+from compress.searching.problem import Candidate, SearchProblem
 from compress.vocabulary import Rates, RewardMode
 
 PAPER_EPISODES = 1100

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from compress.search.archive import candidate_from, candidate_state
-from compress.search.problem import Candidate
+from compress.searching.archive import candidate_from, candidate_state
+from compress.searching.problem import Candidate
 
 
 @dataclass

@@ -25,10 +25,10 @@ from compress.methods.refinement.incumbent import Effect, Standing, effect_from,
 from compress.methods.refinement.loss_model import Harm
 from compress.methods.refinement.moves import EVERY_LAYER, Edit, edited, harder, harder_everywhere, softer
 from compress.policy import LayerPolicy
-from compress.search.archive import Archive, candidate_from, candidate_state
-from compress.search.generator_state import generator_state, restore_generator
-from compress.search.method import EpisodeOutcome, SearchBudget
-from compress.search.problem import Candidate, SearchProblem
+from compress.searching.archive import Archive, candidate_from, candidate_state
+from compress.searching.generator_state import generator_state, restore_generator
+from compress.searching.method import EpisodeOutcome, SearchBudget
+from compress.searching.problem import Candidate, SearchProblem
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ answers: on a few hundred images only the first says what a small edit does.
 
 from __future__ import annotations
 
-from compress.search.problem import Candidate
+from compress.searching.problem import Candidate
 
 _GUESS_AT, _GUESSED_POINTS = 0.02, 1.0
 """Before anything is known, a distortion of 0.02 is taken to cost a point: a guess with the weight of one measurement,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from compress.policy import DENSE_8BIT, NO_PRUNER, LayerPolicy
 from compress.pruning import Granularity, pruner
-from compress.search.actions import ActionSpec
+from compress.searching.actions import ActionSpec
 
 EVERY_LAYER = -1
 """In place of a layer's index: the edit is made in each layer that takes it."""

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from compress.deployment.channel_removal import remove_channels
 from compress.evaluation.answers import Screen
 from compress.evaluation.calibration import Calibration
 from compress.evaluation.evaluator import Evaluator, EvaluatorSpec
 from compress.evaluation.masks import Compressor
-from compress.export.channel_removal import remove_channels
 from compress.images.dataset import load_data
 from compress.models import load_model
 from compress.network.graph import NetworkGraph

@@ -15,7 +15,7 @@ from compress.models import load_model, normalization_of
 from compress.models.accuracy import network_accuracy_pct
 from compress.network.trace import trace
 from compress.policy import LayerPolicy
-from compress.search.actions import ActionSpec
+from compress.searching.actions import ActionSpec
 from compress.vocabulary import Clipping
 
 

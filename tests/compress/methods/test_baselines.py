@@ -15,11 +15,11 @@ from compress.methods.baselines.random_search import RandomSearch
 from compress.methods.baselines.terminal_agent import TerminalSpec
 from compress.methods.baselines.uniform import UniformGrid, uniform_choices
 from compress.policy import LayerPolicy
-from compress.search.archive import Archive
-from compress.search.loop import Phase, SearchLoop
-from compress.search.method import SearchBudget
-from compress.search.problem import AccuracyBudget, SearchProblem
-from compress.search.reward import load_reward
+from compress.searching.archive import Archive
+from compress.searching.loop import Phase, SearchLoop
+from compress.searching.method import SearchBudget
+from compress.searching.problem import AccuracyBudget, SearchProblem
+from compress.searching.reward import load_reward
 from compress.vocabulary import Objectives
 
 DEPTH = 4

@@ -12,11 +12,11 @@ from compress.methods.composite.agent import CompositeAgent, CompositeSpec
 from compress.methods.composite.ddpg import DDPGSpec
 from compress.methods.composite.rainbow import RainbowSpec
 from compress.methods.refinement.local_search import Refinement, RefinementSpec
-from compress.search.archive import Archive
-from compress.search.loop import Phase, SearchLoop
-from compress.search.method import SearchBudget
-from compress.search.problem import AccuracyBudget, SearchProblem
-from compress.search.reward import load_reward
+from compress.searching.archive import Archive
+from compress.searching.loop import Phase, SearchLoop
+from compress.searching.method import SearchBudget
+from compress.searching.problem import AccuracyBudget, SearchProblem
+from compress.searching.reward import load_reward
 
 DEPTH = 4
 

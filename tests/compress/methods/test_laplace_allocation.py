@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from compress.methods.laplace_allocation import PRUNER, Allocation, laplace_layers
-from compress.search.actions import ActionSpec
+from compress.searching.actions import ActionSpec
 
 
 def _weights() -> list[np.ndarray]:

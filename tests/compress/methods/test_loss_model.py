@@ -3,7 +3,7 @@
 import pytest
 
 from compress.methods.refinement.loss_model import Harm
-from compress.search.problem import Candidate
+from compress.searching.problem import Candidate
 from tests.reference.finished_search import candidate as made_up
 
 

@@ -16,7 +16,7 @@ from compress.methods.refinement.moves import (
 )
 from compress.policy import DENSE_8BIT, LayerPolicy
 from compress.pruning import SEARCH_PRUNERS
-from compress.search.actions import ActionSpec
+from compress.searching.actions import ActionSpec
 
 ACTIONS = ActionSpec(max_sparsity=0.8, min_bits=3)
 LAYERS = st.builds(

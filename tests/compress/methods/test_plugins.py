@@ -60,7 +60,7 @@ def test_a_method_of_fifteen_lines_searches_and_is_compared(whole: Path, tmp_pat
 def test_it_resumes_to_the_same_bytes_when_its_code_is_named_again(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed"
     program = (
-        "import sys, compress.search.loop as loop\n"
+        "import sys, compress.searching.loop as loop\n"
         "saved = loop.save_checkpoint\n"
         "def once(folder, content):\n"
         "    saved(folder, content)\n"

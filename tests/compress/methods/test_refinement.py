@@ -10,11 +10,11 @@ import pytest
 from compress.methods.refinement.local_search import Refinement, RefinementSpec
 from compress.oracle.measurement import Observation
 from compress.policy import LayerPolicy, Policy
-from compress.search.archive import Archive
-from compress.search.loop import Phase, SearchLoop
-from compress.search.method import SearchBudget
-from compress.search.problem import AccuracyBudget, SearchProblem
-from compress.search.reward import load_reward
+from compress.searching.archive import Archive
+from compress.searching.loop import Phase, SearchLoop
+from compress.searching.method import SearchBudget
+from compress.searching.problem import AccuracyBudget, SearchProblem
+from compress.searching.reward import load_reward
 
 DEPTH, NOISE = 5, 3.0
 

@@ -5,7 +5,7 @@ import torch
 from compress.methods.composite.distributional import MultiStepWindow, project
 from compress.methods.composite.exploration import truncated_normal
 from compress.methods.composite.replay import PrioritizedReplay
-from compress.search.generator_state import generator_state, restore_generator
+from compress.searching.generator_state import generator_state, restore_generator
 
 
 def _filled(count: int, capacity: int = 8, alpha: float = 1.0) -> PrioritizedReplay:

@@ -13,9 +13,9 @@ from compress.methods.baselines.asqj import _layer_policy
 from compress.methods.baselines.asqj_projection import choose_bits, keep_masks, project, quantized
 from compress.methods.baselines.weight_training import KeptWeights, straight_through
 from compress.pruning import PruningContext, pruner
-from compress.search.archive import Archive
-from compress.search.problem import AccuracyBudget
-from compress.search.selection import select
+from compress.searching.archive import Archive
+from compress.searching.problem import AccuracyBudget
+from compress.searching.selection import select
 from hwsim.errors import RunError
 from tests.reference.finished_search import candidate as made_up
 

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from compress.deployment.files import deploy_policy
+from compress.deployment.onnx.model import onnx_model
 from compress.evaluation.calibration import Calibration
-from compress.export.files import deploy_policy
-from compress.export.onnx.model import onnx_model
 from compress.network.calls import FUNCTIONS, METHODS, arguments
 from compress.network.graph import NetworkGraph
 from compress.network.operation import Cost, Operation

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from compress.export.channel_removal import mask_filters, private_copy, remove_channels
+from compress.deployment.channel_removal import mask_filters, private_copy, remove_channels
 from compress.network.trace import trace
 from hwsim.errors import InputError
 from tests.reference.unusual_networks import NAMES, build

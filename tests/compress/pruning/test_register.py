@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from compress.deployment.files import deploy_policy
+from compress.deployment.onnx.model import onnx_model
+from compress.deployment.recipe import load, save
 from compress.evaluation.calibration import Calibration
 from compress.evaluation.masks import Compressor
-from compress.export.files import deploy_policy
-from compress.export.onnx.model import onnx_model
-from compress.export.recipe import load, save
 from compress.images.dataset import load_data
 from compress.models.load import load_model
 from compress.network.trace import trace

@@ -32,7 +32,7 @@ from compress.quantization.affine import (
     weight_affine,
 )
 from compress.quantization.integer_layer import IntegerLayer
-from compress.search.spec import SearchSpec
+from compress.searching.spec import SearchSpec
 from compress.vocabulary import ActivationScales, Arithmetic, Clipping
 from hwsim.errors import InputError
 from tests.reference.unusual_networks import build

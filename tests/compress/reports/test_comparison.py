@@ -10,8 +10,8 @@ from compress.cli import main
 from compress.methods.registry import BUILT_IN
 from compress.reports.comparison import plot_fronts, spreads
 from compress.runs.sweep import SweepRun, command_of, read_sweep
-from compress.search.search_result import read_search
-from compress.search.spec import SearchSpec
+from compress.searching.search_result import read_search
+from compress.searching.spec import SearchSpec
 from hwsim.errors import InputError
 from tests.reference.finished_search import finished_search
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import hwsim
 from compress.cli import main
-from compress.export.recipe import load
+from compress.deployment.recipe import load
 from compress.images.dataset import load_data
 from compress.models import load_model
 from compress.models.accuracy import network_accuracy_pct
@@ -20,8 +20,8 @@ from compress.models.load import SHIPPED
 from compress.network.trace import trace
 from compress.oracle.spec import spec_of_policy
 from compress.policy import LayerPolicy, Policy, read_policy, uniform_policy
-from compress.search.result_files import final_policy
-from compress.search.spec import SearchSpec
+from compress.searching.result_files import final_policy
+from compress.searching.spec import SearchSpec
 from hwsim.errors import InputError
 
 LAYERS = {"conv2": LayerPolicy("level", 0.5, 5)}
