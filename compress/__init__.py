@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from compress.oracle.savings import Evaluation
     from compress.oracle.spec import MeasurementSpec
     from compress.policy import LayerPolicy, Policy, read_policy, uniform_policy
+    from compress.pruning.registry import register as register_pruner
     from compress.reports.comparison import Comparison, compare
     from compress.runs.evaluation import evaluate
     from compress.runs.export import compressed, export
@@ -48,10 +49,11 @@ _HOMES = {
     "compress.searching.environment": ("CompressionEnv", "make_env"),
     "compress.searching.search_result": ("SearchResult", "read_search"),
     "compress.searching.spec": ("SearchSpec",),
+    "compress.pruning.registry": ("register_pruner",),
     "hwsim.errors": ("InputError", "RunError"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
-_NAMED_THERE = {"load_recipe": "load"}
+_NAMED_THERE = {"load_recipe": "load", "register_pruner": "register"}
 
 __all__ = [
     "Comparison",
@@ -78,6 +80,7 @@ __all__ = [
     "make_env",
     "read_policy",
     "read_search",
+    "register_pruner",
     "search",
     "train",
     "uniform_policy",

@@ -59,7 +59,8 @@ class LayerPolicy:
         from compress.pruning import PRUNERS  # the registry imports this module's siblings
 
         if self.pruner != NO_PRUNER and self.pruner not in PRUNERS:
-            raise unknown_name("pruner", self.pruner, [NO_PRUNER, *PRUNERS])
+            error = unknown_name("pruner", self.pruner, [NO_PRUNER, *PRUNERS])
+            raise InputError(f"{error}; one of your own is named by --pruners MODULE:CLASS")
         _check_fraction("sparsity", self.sparsity)
         for name in ("realised_sparsity", "zero_filter"):
             if getattr(self, name) is not None:

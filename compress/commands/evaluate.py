@@ -36,6 +36,7 @@ def evaluate(*, policy_path: Path, complete_path: Path | None, json_path: Path |
     from compress.oracle.problem import load_problem
     from compress.oracle.spec import spec_of_policy
     from compress.policy import read_policy
+    from compress.pruning.plugins import use_pruners
     from compress.runs.evaluation import evaluate as measure
     from hwsim.commandline.json_output import check_json_path, deliver_json, takes_standard_output
     from hwsim.commandline.options import asked
@@ -45,8 +46,10 @@ def evaluate(*, policy_path: Path, complete_path: Path | None, json_path: Path |
     check_json_path(json_path)
     if complete_path is not None:
         check_writable(complete_path)
+    given = asked(MeasurementSpec, options)
+    use_pruners(given.get("pruners", ()))
     policy = read_policy(policy_path)
-    found = spec_of_policy(policy, policy_path, asked(MeasurementSpec, options))
+    found = spec_of_policy(policy, policy_path, given)
     problem = load_problem(found.spec)
     policy.check_names(problem.layers)
     console = terminal(stderr=takes_standard_output(json_path))

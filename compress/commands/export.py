@@ -34,13 +34,16 @@ def export(*, policy_path: Path, out: Path, round_to: int, check: bool, **option
     from compress.oracle.problem import load_problem
     from compress.oracle.spec import spec_of_policy
     from compress.policy import read_policy
+    from compress.pruning.plugins import use_pruners
     from compress.runs.export import check_path
     from compress.runs.export import export as write
     from hwsim.commandline.options import asked
 
     check_path(out)
+    given = asked(MeasurementSpec, options)
+    use_pruners(given.get("pruners", ()))
     policy = read_policy(policy_path)
-    found = spec_of_policy(policy, policy_path, asked(MeasurementSpec, options))
+    found = spec_of_policy(policy, policy_path, given)
     check_exportable(found.spec.activation_scales)
     problem = load_problem(found.spec)
     for name, reason in problem.graph.unsupported:

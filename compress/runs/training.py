@@ -39,7 +39,6 @@ def train(
     model: str | nn.Module,
     data: str | Dataset,
     out: str | Path,
-    spec: TrainingSpec | None = None,
     *,
     device: Device | str = Device.CPU,
     resume: bool = False,
@@ -48,8 +47,7 @@ def train(
 ) -> TrainedWeights:
     """Train a network from scratch and write its weights (.safetensors).
 
-    `spec` or `settings` (fields of TrainingSpec) say how; without them the recipe that suits the data. With `resume` an
-    interrupted run continues from the checkpoint beside `out`, to the same weights. Raises InputError for wrong
+    `settings` are fields of TrainingSpec, over the recipe that suits the data. With `resume` an interrupted run continues from the checkpoint beside `out`, to the same weights. Raises InputError for wrong
     settings or files, RunError where training diverges or is interrupted.
     """
     target, name = _checked_target(Path(out)), model if isinstance(model, str) else type(model).__name__
@@ -57,9 +55,8 @@ def train(
     checkpoint = target.with_name(target.name + ".checkpoint")
     if checkpoint.exists() and not resume:
         raise InputError(f"'{checkpoint}' is left from an interrupted run; continue it with --resume or remove it")
-    seed = spec.seed if spec is not None else int(settings.get("seed", 0))
-    chosen = suited(data if isinstance(data, str) else data.name, **settings) if spec is None else spec
-    images = data if isinstance(data, Dataset) else _load(data, name, seed)
+    chosen = suited(data if isinstance(data, str) else data.name, **settings)
+    images = data if isinstance(data, Dataset) else _load(data, name, chosen.seed)
     torch.manual_seed(chosen.seed)
     if images.shape[1] <= 8:
         torch.set_num_threads(1)  # faster on tiny images, and the same weights on any number of cores
