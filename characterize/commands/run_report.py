@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from hwsim.commandline.terminal import terminal
 from hwsim.energy.mac_table import MacEnergyTable
 
 
@@ -45,9 +44,8 @@ class RunDisplay:
         self._progress.update(self._task, description=stage, completed=done, total=total)
 
 
-def print_summary(table: MacEnergyTable, out: Path) -> None:
+def print_summary(table: MacEnergyTable, out: Path, console: Console) -> None:
     """Print energy by precision, breakdown and the figures that the paper uses."""
-    console = terminal()
     activation_bits = sorted({a for row in table.energy_fj.values() for a in row})
     grid = Table(title=f"energy of one MAC, fJ ({table.multiplier}, {table.dataflow}, {table.accounting})")
     grid.add_column("weight \\ activation bits")

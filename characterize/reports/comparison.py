@@ -146,9 +146,9 @@ class Comparison:
         """Return one row a run: what was characterized and its main figures."""
         return _frame(self.document.runs)
 
-    def to_json(self, path: str | Path) -> None:
-        """Write summaries and precisions as JSON."""
-        self.document.to_json(path)
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Return summaries and precisions as JSON text; with a path, also write it there."""
+        return self.document.to_json(path)
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write summary.csv, precision.csv and the plots, each file whole; return their paths.

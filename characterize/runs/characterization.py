@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from characterize.bench.verification import FunctionCheck
-from characterize.runs.files import table_json, write_run
+from characterize.runs.files import write_run
 from characterize.runs.pipeline import Progress, RunOutcome, characterize
 from characterize.spec import MAX_BITS, RunSpec
 from hwsim.energy.mac_table import MacEnergyTable
-from hwsim.files.writing import check_new_folder, staged_folder, write_json
+from hwsim.files.writing import check_new_folder, staged_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,9 +60,9 @@ class Characterization:
         ]
         return pd.DataFrame(rows, columns=["weight_bits", "activation_bits", "energy_fj", "ci95_rel"])
 
-    def to_json(self, path: str | Path) -> None:
-        """Write the table alone, as `--mac-table` reads it."""
-        write_json(Path(path), table_json(self.table))
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Return the table alone as text, as `--mac-table` reads it; with a path, also write it there."""
+        return self.table.to_json(path)
 
     def write(self, folder: str | Path) -> None:
         """Write all files of the run into a new folder, which appears complete or not at all."""

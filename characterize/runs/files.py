@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from characterize.runs.record import RECORD_FILE, RunRecord
 from characterize.runs.recorded_run import CELLS_FILE, NETLIST_FILE, copy_sources
 from characterize.technology.cell_models import cell_models
 from hwsim.energy.mac_table import MacEnergyTable
-from hwsim.files.writing import write_bytes, write_json, write_text
+from hwsim.files.writing import write_bytes, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 def write_run(outcome: RunOutcome, folder: Path, wall_s: float) -> None:
     """Write all files of a run into a folder; all but `timestamp` and `wall_s` in run.json follow from the spec."""
     table = outcome.table
-    write_json(folder / TABLE_FILE, table_json(table))
+    table.to_json(folder / TABLE_FILE)
     write_text(folder / "table.csv", table_csv(table))
     write_text(folder / "energy_by_weight.csv", weight_csv(table))
     write_text(folder / NETLIST_FILE, outcome.mac.synthesis.verilog)
@@ -36,12 +35,6 @@ def write_run(outcome: RunOutcome, folder: Path, wall_s: float) -> None:
     record = RunRecord(**dict(outcome.provenance), timestamp=now, wall_s=round(wall_s, 3))
     record.to_json(folder / RECORD_FILE)
     write_plots(outcome, folder)
-
-
-def table_json(table: MacEnergyTable) -> dict[str, Any]:
-    """Return the table as the JSON that hwsim reads."""
-    content: dict[str, Any] = json.loads(table.model_dump_json(by_alias=True))
-    return content
 
 
 def table_csv(table: MacEnergyTable) -> str:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from compress.oracle.spec import MeasurementSpec
+from hwsim.commandline.json_output import check_json_path, deliver_json, json_option, takes_standard_output
 from hwsim.commandline.options import SectionedCommand, asked, spec_options
+from hwsim.commandline.terminal import terminal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from rich.table import Table
 
     from compress.oracle.oracle import Oracle
     from compress.oracle.trade_offs import TradeOff
@@ -26,6 +30,7 @@ def _options(command: C) -> C:
     command = click.option(
         "--images", type=click.IntRange(1), default=1000, show_default=True, help="Validation images to look at."
     )(command)
+    command = json_option(command)
     return click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")(command)
 
 
@@ -83,20 +88,22 @@ def _draw(
     from compress.reports.trade_off_plots import trade_offs_csv
     from hwsim.files.writing import check_new_folder, staged_folder, write_text
 
+    json_path = options["json_path"]
+    check_json_path(json_path)
     check_new_folder(options["out"])
     oracle = load_problem(spec).oracle(spec, images=options["images"])
     with staged_folder(options["out"]) as stage:
         points = measure(oracle)
         write_text(stage / "points.csv", trade_offs_csv(points))
         plot(points, f"{spec.model}, tile '{spec.accelerator}'").savefig(stage / "figure.png", dpi=150)
-    _show(points)
-    click.echo(f"wrote {options['out']}/points.csv and figure.png")
+    console = terminal(stderr=takes_standard_output(json_path))
+    console.print(_table(points))
+    console.print(f"wrote {options['out']}/points.csv and figure.png", soft_wrap=True)
+    deliver_json(json_path, {"schema": 1, "points": [asdict(point) for point in points]})
 
 
-def _show(points: Sequence[TradeOff]) -> None:
+def _table(points: Sequence[TradeOff]) -> Table:
     from rich.table import Table
-
-    from hwsim.commandline.terminal import terminal
 
     table = Table()
     headings = ("series", "sparsity", "bits W/A", "accuracy loss, points", "energy gain, %")
@@ -108,4 +115,4 @@ def _show(points: Sequence[TradeOff]) -> None:
             point.series, f"{point.sparsity:.2f}", f"{point.weight_bits}/{point.activation_bits}", loss,
             f"{point.energy_reduction_pct:.2f}",
         )  # fmt: skip
-    terminal().print(table)
+    return table

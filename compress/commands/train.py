@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+
+from hwsim.commandline.json_output import check_json_path, deliver_json, json_option, takes_standard_output
 
 
 @click.command("train")
@@ -20,6 +23,7 @@ import click
 @click.option("--bf16/--no-bf16", default=None, help="bfloat16 autocast; by default on a GPU only.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
+@json_option
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint beside --out.")
 def train(
     *,
@@ -33,6 +37,7 @@ def train(
     device: str,
     seed: int,
     resume: bool,
+    json_path: Path | None,
 ) -> None:
     """Train a network from scratch and write its weights.
 
@@ -42,18 +47,20 @@ def train(
     from compress.models.training import EpochReport
     from compress.runs.training import train as run_training
 
-    resumed = resume
+    check_json_path(json_path)
+    say, resumed = partial(click.echo, err=takes_standard_output(json_path)), resume
 
     def show(report: EpochReport) -> None:
         nonlocal resumed
         if resumed and report.epoch > 1:
-            click.echo(f"resumed after epoch {report.epoch - 1}")
+            say(f"resumed after epoch {report.epoch - 1}")
         resumed = False
-        click.echo(f"epoch {report.epoch}/{epochs}  loss {report.loss:.4f}  validation {report.validation_pct:.2f} %")
+        say(f"epoch {report.epoch}/{epochs}  loss {report.loss:.4f}  validation {report.validation_pct:.2f} %")
 
     settings: dict[str, Any] = {"epochs": epochs, "peak_learning_rate": peak_learning_rate, "seed": seed}
     if batch_size is not None:
         settings["batch_size"] = batch_size
     settings["bf16"] = device == "cuda" if bf16 is None else bf16
     trained = run_training(model, data_spec, out, device=device, resume=resume, on_epoch=show, **settings)
-    click.echo(f"{out}: {trained.test_accuracy_pct:.2f} % of {trained.test_images} test images")
+    say(f"{out}: {trained.test_accuracy_pct:.2f} % of {trained.test_images} test images")
+    deliver_json(json_path, trained.result)

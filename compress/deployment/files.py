@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -21,6 +21,7 @@ from compress.network.graph import NetworkGraph
 from compress.policy import Policy
 from compress.vocabulary import ActivationScales
 from hwsim.errors import InputError, RunError
+from hwsim.files.document import Document
 from hwsim.files.writing import write_bytes
 
 ONNX_TOLERANCE_PCT = 0.1
@@ -39,13 +40,17 @@ class ExportedFiles:
     weights: Path
 
 
-@dataclass(frozen=True)
-class ExportReport:
-    """What an export measured; accuracies on the test set, None where not measured (onnxruntime is not installed)."""
+class ExportReport(Document):
+    """What an export measured; accuracies on the test set, None where not measured (onnxruntime is not installed).
+
+    `size_bytes_before` is that of the state dict in float32.
+    """
+
+    KIND: ClassVar[str] = "the result of `compress export --json`"
 
     parameters_before: int
     parameters_after: int
-    size_bytes_before: int  # the state dict in float32
+    size_bytes_before: int
     onnx_size_bytes: int
     weights_size_bytes: int
     simulated_accuracy_pct: float | None

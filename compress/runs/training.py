@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -18,7 +18,18 @@ from compress.models.training import EpochReport, Trainer, TrainingSpec, train_t
 from compress.quantization.arithmetic import computing_device
 from compress.vocabulary import Device
 from hwsim.errors import InputError, RunError
+from hwsim.files.document import Document
 from hwsim.files.spec import is_code
+
+
+class TrainingResult(Document):
+    """What `compress train --json` writes: the file of weights, and their accuracy on the test set."""
+
+    KIND: ClassVar[str] = "the result of `compress train --json`"
+
+    weights: str
+    test_accuracy_pct: float
+    test_images: int
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,16 @@ class TrainedWeights:
     network: nn.Module
     test_accuracy_pct: float
     test_images: int
+
+    @property
+    def result(self) -> TrainingResult:
+        """The figures, as files hold them."""
+        reached = {"test_accuracy_pct": self.test_accuracy_pct, "test_images": self.test_images}
+        return TrainingResult(weights=str(self.path), **reached)
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Return the figures as JSON text; with a path, also write them there."""
+        return self.result.to_json(path)
 
     def __repr__(self) -> str:
         """Say in a line what was reached."""
