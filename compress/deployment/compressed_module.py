@@ -23,7 +23,8 @@ def compressed_module(
 
     It takes the model's input and gives the logits that an evaluation with this seed and calibration measures: pruned
     channels are gone, weights are the numbers that their codes stand for, ifmaps are rounded to theirs, batch
-    normalisations are folded. Channel counts are rounded up to `multiple` with filters of zeros. Raises InputError for
-    a layer that the network does not have, and for a calibration with a scale for each channel of an ifmap.
+    normalisations are folded. Channel counts are rounded up to `multiple` with filters of zeros. `torch.save` takes it
+    whole. Raises InputError for a layer that the network does not have, and for a calibration with a scale for each
+    channel of an ifmap.
     """
     return deploy_policy(graph, model, calibration, policy, seed=seed, multiple=multiple).module

@@ -236,6 +236,9 @@ def trace_module(model: nn.Module, example: torch.Tensor) -> TracedModule:
     for node in [node for node in graph.nodes if node.op == "placeholder"][1:]:
         if not node.users:
             graph.erase_node(node)
+    for node in graph.nodes:
+        node.type = None  # an annotation that is kept as text would keep the module from being saved
+    graph._tracer_cls = None  # a saved module is traced anew when it is loaded, by torch's own tracer
     module = fx.GraphModule(tracer.root, graph)
     module.eval()
     _check(model, module, example[:1])

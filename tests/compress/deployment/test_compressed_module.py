@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ from hwsim.errors import InputError
 POLICY = Policy({"conv2": LayerPolicy("l1_ranked", 0.5, 6), "conv4": LayerPolicy("level", 0.4, 5)})
 
 
-def test_it_is_smaller_answers_as_measured_and_leaves_the_model_alone() -> None:
+def test_it_is_smaller_answers_as_measured_and_leaves_the_model_alone(tmp_path: Path) -> None:
     data = load_data("digits")
     model = load_model("digits-cnn", None, data)
     graph = trace(model, data.example)
@@ -40,6 +41,9 @@ def test_it_is_smaller_answers_as_measured_and_leaves_the_model_alone() -> None:
     assert (logits.argmax(1) == evaluator.logits().argmax(1)).float().mean() > 0.995
     torch.testing.assert_close(logits, evaluator.logits(), rtol=0, atol=0.05)
     assert torch.equal(copy.deepcopy(small)(data.example), small(data.example))
+    torch.save(small, tmp_path / "small.pt")
+    again = torch.load(tmp_path / "small.pt", weights_only=False)
+    assert torch.equal(again(data.validation.images), logits)
 
 
 def test_a_scale_for_each_channel_is_refused_in_one_line() -> None:

@@ -137,6 +137,7 @@ def test_a_split_of_the_batch_has_no_onnx_form() -> None:
         onnx_model(network)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding")  # of torch, for an even kernel
 @pytest.mark.parametrize(
     "first", [torch.nn.MaxPool2d(2), torch.nn.Conv2d(3, 3, 2, padding="same"), torch.nn.Upsample(scale_factor=2)]
 )
