@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 
 from hwsim.errors import InputError
 from hwsim.files.spec import Shown, Spec, setting
+from hwsim.vocabulary import Precision
 
 MIN_BITS, MAX_BITS = 2, 8
 
@@ -85,13 +86,6 @@ class Parameter(NamedTuple):
 
     name: str
     value: int
-
-
-class Precisions(NamedTuple):
-    """Bits of a weight and of an activation."""
-
-    weight_bits: int
-    activation_bits: int
 
 
 class _Settings(Spec):
@@ -283,9 +277,9 @@ class RunSpec(OperandSpec):
         return self.jobs or os.cpu_count() or 1
 
     @property
-    def pairs(self) -> tuple[Precisions, ...]:
+    def pairs(self) -> tuple[Precision, ...]:
         """Every pair of precisions to characterize; 8/8 is always among them as the reference."""
-        asked = {Precisions(w, a) for w in self.bits for a in self.bits} | {Precisions(MAX_BITS, MAX_BITS)}
+        asked = {Precision(w, a) for w in self.bits for a in self.bits} | {Precision(MAX_BITS, MAX_BITS)}
         return tuple(sorted(asked))
 
 

@@ -1,22 +1,10 @@
-"""The `compress` command; each sub-command is imported only when it is called."""
+"""The `compress` command."""
 
 from __future__ import annotations
 
-import importlib
-from dataclasses import dataclass
-
 import click
 
-from hwsim.commandline.group import CommandGroup
-
-
-@dataclass(frozen=True)
-class LazyCommand:
-    """Where a sub-command lives ("module:attribute") and the line that help shows for it."""
-
-    target: str
-    help_line: str
-
+from hwsim.commandline.lazy_group import LazyCommand, LazyGroup
 
 COMMANDS = {
     "search": LazyCommand("compress.commands.search:search", "Search a compression policy for a network."),
@@ -34,30 +22,7 @@ COMMANDS = {
 }
 
 
-class LazyGroup(CommandGroup):
-    """A group that knows its sub-commands by name and imports the one that is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of the table."""
-        return [*COMMANDS, *super().list_commands(ctx)]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a sub-command."""
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
-            return super().get_command(ctx, cmd_name)
-        module, _, attribute = entry.target.partition(":")
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of sub-commands without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.help_line) for name, entry in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup)
+@click.group(cls=LazyGroup, lazy=COMMANDS)
 @click.version_option(package_name="tilejoule")
 def main() -> None:
     """Compress a network for an accelerator: search, evaluate, export and compare."""

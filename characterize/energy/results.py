@@ -8,13 +8,14 @@ from typing import Any
 
 from characterize.energy.measurement import Case, Measurement
 from characterize.energy.statistics import Estimate, batch_estimate
-from characterize.spec import MAX_BITS, Accounting, Dataflow, Precisions
+from characterize.spec import MAX_BITS, Accounting, Dataflow
 from characterize.streams.stimulus import Pruned
+from hwsim.vocabulary import Precision
 
 REFERENCE = Case(MAX_BITS, MAX_BITS)
 
 
-def cases_for(pairs: Sequence[Precisions], dataflow: Dataflow) -> list[Case]:
+def cases_for(pairs: Sequence[Precision], dataflow: Dataflow) -> list[Case]:
     """Return every case that a table over `pairs` needs: the pairs, zero weights and zero activations.
 
     Zero operands are measured at equal precision of both operands, as a layer uses them.
@@ -46,7 +47,7 @@ class EnergyResults:
 
 
 def energy_results(
-    measured: Mapping[Case, Measurement], pairs: Sequence[Precisions], dataflow: Dataflow, accounting: Accounting
+    measured: Mapping[Case, Measurement], pairs: Sequence[Precision], dataflow: Dataflow, accounting: Accounting
 ) -> EnergyResults:
     """Compute the figures of one accounting.
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from characterize.spec import Precisions
 from hwsim.energy.mac_table import MacEnergyTable, load_mac_table
 from hwsim.errors import InputError
 from hwsim.files.document import Document
 from hwsim.files.writing import write_bytes, write_text
+from hwsim.vocabulary import Precision
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,9 +79,9 @@ class ComparedRun:
     folder: Path
     table: MacEnergyTable
 
-    def widest(self) -> Precisions:
+    def widest(self) -> Precision:
         """Return the greatest precision of the table."""
-        return max(Precisions(w, a) for w, row in self.table.energy_fj.items() for a in row)
+        return max(Precision(w, a) for w, row in self.table.energy_fj.items() for a in row)
 
     def summary(self) -> RunSummary:
         """Return the row of figures that compare this run with others."""
@@ -95,13 +95,13 @@ class ComparedRun:
             alignment=table.alignment,
             accounting=table.accounting,
             period_ps=table.period_ps,
-            bits=f"{widest.weight_bits}/{widest.activation_bits}",
-            energy_fj=table.energy_fj[widest.weight_bits][widest.activation_bits],
+            bits=f"{widest.weight}/{widest.activation}",
+            energy_fj=table.energy_fj[widest.weight][widest.activation],
             r_q_4_4=table.r_q.get(4, {}).get(4),
             r_q_5_5=table.r_q.get(5, {}).get(5),
             p_fg=table.p_fg,
-            zero_weight_fj=table.zero_weight_fj.get(widest.activation_bits),
-            zero_activation_fj=table.zero_activation_fj.get(widest.weight_bits),
+            zero_weight_fj=table.zero_weight_fj.get(widest.activation),
+            zero_activation_fj=table.zero_activation_fj.get(widest.weight),
             leakage_nw=table.leakage_nw,
             ci95_rel_max=max(intervals, default=None),
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hwsim.energy.mac_table import MacEnergyTable
+from hwsim.pricing.savings import saved_pct
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +57,7 @@ def _precision_panel(panel: Axes, table: MacEnergyTable) -> None:
         chosen = sorted((w, energy_fj) for w, a, energy_fj in points if a == activation_bits)
         panel.scatter(
             [w for w, _ in chosen],
-            [100 * (1 - energy_fj / widest_fj) for _, energy_fj in chosen],
+            [saved_pct(widest_fj, energy_fj) for _, energy_fj in chosen],
             s=5.0 * activation_bits**2,
             alpha=0.5,
             edgecolors="black",
@@ -64,7 +65,9 @@ def _precision_panel(panel: Axes, table: MacEnergyTable) -> None:
             label=str(activation_bits),
         )
     equal = sorted((w, energy_fj) for w, a, energy_fj in points if w == a)
-    panel.plot([w for w, _ in equal], [100 * (1 - e / widest_fj) for _, e in equal], color="black", label="equal")
+    panel.plot(
+        [w for w, _ in equal], [saved_pct(widest_fj, energy_fj) for _, energy_fj in equal], color="black", label="equal"
+    )
     panel.grid(alpha=0.3)
     panel.set_xticks(sorted({w for w, _, _ in points}))
 

@@ -47,8 +47,9 @@ def train(
 ) -> TrainedWeights:
     """Train a network from scratch and write its weights (.safetensors).
 
-    `settings` are fields of TrainingSpec, over the recipe that suits the data. With `resume` an interrupted run continues from the checkpoint beside `out`, to the same weights. Raises InputError for wrong
-    settings or files, RunError where training diverges or is interrupted.
+    `settings` are fields of TrainingSpec, over the recipe that suits the data. With `resume` an interrupted run
+    continues from the checkpoint beside `out`, to the same weights. Raises InputError for wrong settings or files,
+    RunError where training diverges or is interrupted.
     """
     target, name = _checked_target(Path(out)), model if isinstance(model, str) else type(model).__name__
     used = computing_device(device)

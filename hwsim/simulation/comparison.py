@@ -10,17 +10,13 @@ from hwsim.energy.units import energy_text
 from hwsim.engines.counts_result import Part
 from hwsim.errors import InputError
 from hwsim.files.document import Document
+from hwsim.pricing.savings import saved_pct
 from hwsim.simulation.result import EnergyParts, SimulationResult
 from hwsim.simulation.run import Run
 from hwsim.vocabulary import EngineName, Objective
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def saved_pct(before: float, after: float) -> float:
-    """Return what is saved of `before`, %; negative where `after` is more."""
-    return 100.0 * (1.0 - after / before) if before else 0.0
 
 
 class ComparedRun(Part):

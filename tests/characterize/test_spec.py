@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from characterize.cli import main
 from characterize.commands.run import run as run_command
-from characterize.spec import Accounting, OperandSpec, PortName, Precisions, RunSpec
+from characterize.spec import Accounting, OperandSpec, PortName, RunSpec
 from hwsim.errors import InputError
+from hwsim.vocabulary import Precision
 
 OWN = {"rtl": ("a/mine.v",), "top": "mine"}
 
@@ -52,7 +53,7 @@ def test_bits_come_as_text_numbers_or_both() -> None:
 
 
 def test_pairs_hold_the_reference() -> None:
-    assert RunSpec(bits="4").pairs == (Precisions(4, 4), Precisions(8, 8))
+    assert RunSpec(bits="4").pairs == (Precision(4, 4), Precision(8, 8))
 
 
 def test_a_spec_is_frozen() -> None:

@@ -26,7 +26,7 @@ def test_help_lines_are_sentences_and_whole(name: str) -> None:
             assert text[0].isupper(), text
             assert text.endswith("."), text
     text = CliRunner().invoke(main, ["--help"], terminal_width=120).output
-    assert COMMANDS[name][1] in text
+    assert COMMANDS[name].help_line in text
 
 
 def test_multipliers_are_listed_as_json_alone() -> None:

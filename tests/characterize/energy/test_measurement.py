@@ -13,8 +13,9 @@ from characterize.energy.statistics import batch_estimate, batches_needed
 from characterize.gates.activity import Activity
 from characterize.gates.lowering import GROUPS
 from characterize.gates.simulation import SimulatedStreams
-from characterize.spec import Accounting, Dataflow, OperandSpec, Precisions
+from characterize.spec import Accounting, Dataflow, OperandSpec
 from characterize.streams.stimulus import OperandStream, Pruned, stream_generator
+from hwsim.vocabulary import Precision
 
 
 class ToggleCounter:
@@ -76,7 +77,7 @@ def test_an_interval_that_cannot_be_met_is_reported() -> None:
 
 
 def test_threads_change_nothing() -> None:
-    cases = cases_for([Precisions(4, 4), Precisions(8, 8)], Dataflow.WEIGHT_STATIONARY)
+    cases = cases_for([Precision(4, 4), Precision(8, 8)], Dataflow.WEIGHT_STATIONARY)
     one, four = (campaign(0.05, 1.0, jobs).measure(cases, lambda m: None) for jobs in (1, 4))
     for case in cases:
         assert (one[case].batches_fj == four[case].batches_fj).all()
@@ -89,7 +90,7 @@ def test_a_failing_simulator_stops_the_campaign() -> None:
 
     broken = Campaign(Broken(), campaign(0.1).generator, 0.1, Accounting.TOTAL, 0.0, 2)
     with pytest.raises(KeyboardInterrupt):
-        broken.measure(cases_for([Precisions(8, 8)], Dataflow.WEIGHT_STATIONARY), lambda m: None)
+        broken.measure(cases_for([Precision(8, 8)], Dataflow.WEIGHT_STATIONARY), lambda m: None)
 
 
 def test_accountings_count_what_they_say() -> None:
@@ -106,7 +107,7 @@ def test_figures_of_the_table_follow_from_the_measurements() -> None:
         empty = np.zeros(2, np.int64)
         return Measurement(case, batches, 1, False, Activity(("0", "1"), empty, empty, 1, 1, "x"))
 
-    pairs = [Precisions(4, 4), Precisions(8, 8)]
+    pairs = [Precision(4, 4), Precision(8, 8)]
     for dataflow, zero, expected in (
         (Dataflow.WEIGHT_STATIONARY, Pruned.WEIGHT, 0.3),
         (Dataflow.ROW_STATIONARY, Pruned.HALF_WEIGHTS, 0.2),

@@ -8,7 +8,7 @@ import pytest
 
 import hwsim
 from hwsim.errors import InputError
-from hwsim.simulation.comparison import saved_pct
+from hwsim.pricing.savings import saved_pct
 
 
 @pytest.fixture(scope="module")
