@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from compress.models.load import build_model, load_model
-from compress.models.registry import MODELS, ModelEntry, model_entry, normalization_of
+from compress.models.registry import MODELS, model_entry, normalization_of
 
-__all__ = ["MODELS", "ModelEntry", "build_model", "load_model", "model_entry", "normalization_of"]
+__all__ = ["MODELS", "build_model", "load_model", "model_entry", "normalization_of"]

@@ -20,9 +20,9 @@ from hwsim.errors import InputError
 def write_call(graph: OnnxGraph, node: fx.Node) -> str:
     """Write a module, function or method and return its output's name; InputError names what has no ONNX form."""
     operation = graph.operation(node)
-    if operation is None or not operation.onnx or operation.kind not in _WRITERS:
+    if operation is None or not operation.onnx or operation.kind not in WRITERS:
         raise unwritable(node, graph.title(node))
-    return _WRITERS[operation.kind](graph, node)
+    return WRITERS[operation.kind](graph, node)
 
 
 def write_weighted(graph: OnnxGraph, node: fx.Node, weight: str) -> str:
@@ -101,7 +101,8 @@ def _pads(module: nn.Conv2d) -> list[int]:
 def _arithmetic(graph: OnnxGraph, node: fx.Node) -> str:
     operation, given = graph.operation(node), graph.settings(node)
     assert operation is not None
-    if given.keys() - set(operation.arguments):  # a factor, a rounding mode
+    more = [value for name, value in given.items() if name not in operation.arguments]
+    if any(value not in (1, None) for value in more):  # a factor other than 1, a rounding mode
         raise unwritable(node, graph.title(node))
     operands = [_operand(graph, node, at, given[name]) for at, name in enumerate(operation.arguments)]
     return graph.emit(operation.onnx[0], operands, node.name)
@@ -224,7 +225,7 @@ def _slice(graph: OnnxGraph, node: fx.Node) -> str:
     return graph.emit("Slice", [graph.source(node), *inputs], node.name)
 
 
-_WRITERS: dict[Kind, Callable[[OnnxGraph, fx.Node], str]] = {
+WRITERS: dict[Kind, Callable[[OnnxGraph, fx.Node], str]] = {
     **dict.fromkeys((Kind.RECTIFIER, Kind.ACTIVATION, Kind.CLAMP, Kind.IDENTITY), write_activation),
     **dict.fromkeys((Kind.CONVOLUTION, Kind.LINEAR), _plain_weighted),
     **dict.fromkeys((Kind.BATCH_NORM, Kind.NORMALIZATION), write_normalization),

@@ -79,9 +79,9 @@ class TerminalAgent:
         self._mean_reward = decay * mean + (1.0 - decay) * reward
         for index, (state, action) in enumerate(self._steps):
             last = index + 1 == len(self._steps)
-            following = state if last else self._steps[index + 1][0]
+            next_state = state if last else self._steps[index + 1][0]
             self.ddpg.replay.add(
-                state=state, action=[action], reward=reward - mean, next_state=following, done=float(last)
+                state=state, action=[action], reward=reward - mean, next_state=next_state, done=float(last)
             )
         loss = 0.0
         if episode >= self.spec.warmup_episodes:

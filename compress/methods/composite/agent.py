@@ -153,16 +153,16 @@ class CompositeAgent(AskTellMethod):
 
     def _learn_from(self, measured: Candidate | None) -> bool:
         """Remember a transition and learn; return whether the episode has ended."""
-        following, reward, done = self.env.observe(measured)
+        next_state, reward, done = self.env.observe(measured)
         self.ddpg.replay.add(
-            state=self._state, action=self._action, reward=reward, next_state=following, done=float(done)
+            state=self._state, action=self._action, reward=reward, next_state=next_state, done=float(done)
         )
-        self.rainbow.remember(self._state, self._pruner, reward, following, done)
+        self.rainbow.remember(self._state, self._pruner, reward, next_state, done)
         if not self._warming:
             self._losses |= self._learn(self.episode, self._layer)
         self._total += reward
         self._layer += 1
-        self._state = following
+        self._state = next_state
         return done
 
     def final(self, candidates: Sequence[Candidate]) -> Candidate:

@@ -153,15 +153,15 @@ class DDPG:
         batch = self.replay.sample(spec.batch, beta, self.rng)
         field = batch.fields
         with torch.no_grad():
-            following = self.target_critic(field["next_state"], self.target_actor(field["next_state"]))
-            target = field["reward"] + spec.discount * (1.0 - field["done"]) * following
-        surprise = self.critic(field["state"], field["action"]) - target
-        loss = (batch.weights * surprise.square()).mean()
+            next_value = self.target_critic(field["next_state"], self.target_actor(field["next_state"]))
+            target = field["reward"] + spec.discount * (1.0 - field["done"]) * next_value
+        td_error = self.critic(field["state"], field["action"]) - target
+        loss = (batch.weights * td_error.square()).mean()
         value = check_finite(float(loss.detach()), "DDPG's critic")
         _descend(self._critic_optimizer, loss)
         self._update_actor(field["state"])
         torch._foreach_lerp_(self._targets, self._online, spec.tau)
-        self.replay.update(batch.slots, surprise.detach().double().numpy())
+        self.replay.update(batch.slots, td_error.detach().double().numpy())
         return value
 
     def _update_actor(self, state: torch.Tensor) -> None:

@@ -150,8 +150,8 @@ class Rainbow:
         self.target.draw(self._noise)
         with torch.no_grad():
             online = self.network(features(field["next_state"])).exp() @ self.support
-            following = self.target(target_features(field["next_state"])).exp()
-            chosen = following[rows, online.argmax(dim=1)]
+            next_value = self.target(target_features(field["next_state"])).exp()
+            chosen = next_value[rows, online.argmax(dim=1)]
             wanted = project(chosen, field["reward"], field["discount"], self.support)
             inputs = features(field["state"])  # detached: Rainbow's loss never reaches the actor
         log_probabilities = self.network(inputs)[rows, field["action"].long()]

@@ -1,4 +1,4 @@
-"""Prioritized replay: a ring of transitions, drawn in proportion to how much they surprised the learner.
+"""Prioritized replay: a ring of transitions, drawn in proportion to their temporal-difference errors.
 
 Source: Schaul et al., "Prioritized Experience Replay", ICLR 2016 (proportional variant).
 """
@@ -63,9 +63,9 @@ class PrioritizedReplay:
         fields = {name: torch.from_numpy(array[slots]) for name, array in self._arrays.items()}
         return Batch(fields, torch.from_numpy((weights / weights.max()).astype(np.float32)), slots)
 
-    def update(self, slots: NDArray[np.int64], surprise: NDArray[np.float64]) -> None:
-        """Set the priorities of drawn transitions to |surprise| ** alpha."""
-        self._priorities[slots] = (np.abs(surprise) + _FLOOR) ** self.alpha
+    def update(self, slots: NDArray[np.int64], td_error: NDArray[np.float64]) -> None:
+        """Set the priorities of drawn transitions to |td_error| ** alpha."""
+        self._priorities[slots] = (np.abs(td_error) + _FLOOR) ** self.alpha
 
     def state(self) -> dict[str, Any]:
         """Return what `load` needs to continue exactly (the filled part only)."""

@@ -13,7 +13,7 @@ _GUESS_AT, _GUESSED_POINTS = 0.02, 1.0
 outweighed by the first starts that are measured."""
 
 
-class Harm:
+class LossModel:
     """The points lost per distortion: the line through 0 of least squares over the candidates that lose at most
     `largest_loss_pct`.
 

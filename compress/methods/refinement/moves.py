@@ -49,7 +49,7 @@ class Edit:
         return replace(layer, sparsity=sparsity) if sparsity > 0 else LayerPolicy(NO_PRUNER, 0.0, layer.bits)
 
 
-def harder(actions: ActionSpec) -> tuple[Edit, ...]:
+def tighten(actions: ActionSpec) -> tuple[Edit, ...]:
     """Return the edits that compress a layer further, those that most often pay first."""
     steps = (Edit(bits=-2), Edit(bits=-1), Edit(sparsity=0.1), Edit(sparsity=0.2), Edit(sparsity=0.03))
     return (*steps, *(Edit(pruner=name, sparsity=_first_sparsity(name)) for name in actions.pruners))
@@ -59,13 +59,13 @@ def _first_sparsity(name: str) -> float:
     return FIRST_FINE if pruner(name).removes is Granularity.WEIGHTS else FIRST_COARSE
 
 
-def harder_everywhere(actions: ActionSpec) -> tuple[Edit, ...]:
+def tighten_everywhere(actions: ActionSpec) -> tuple[Edit, ...]:
     """Return the edits that compress all layers at once: one evaluation moves as far as many of single layers do."""
     steps = (Edit(bits=-1), Edit(sparsity=0.1), Edit(sparsity=0.05))
     return (*steps, *(Edit(pruner=name, sparsity=0.25 * _first_sparsity(name)) for name in actions.pruners))
 
 
-def softer() -> tuple[Edit, ...]:
+def relax() -> tuple[Edit, ...]:
     """Return the edits that relieve a layer."""
     return Edit(bits=1), Edit(bits=2), Edit(sparsity=-0.05), Edit(sparsity=-0.1), Edit(sparsity=-1.0)
 

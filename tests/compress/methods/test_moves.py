@@ -10,9 +10,9 @@ from compress.methods.refinement.moves import (
     FIRST_FINE,
     Edit,
     edited,
-    harder,
-    harder_everywhere,
-    softer,
+    relax,
+    tighten,
+    tighten_everywhere,
 )
 from compress.policy import DENSE_8BIT, LayerPolicy
 from compress.pruning import SEARCH_PRUNERS
@@ -27,7 +27,7 @@ LAYERS = st.builds(
 )
 
 
-@given(LAYERS, st.sampled_from([*harder(ACTIONS), *softer()]))
+@given(LAYERS, st.sampled_from([*tighten(ACTIONS), *relax()]))
 def test_an_edit_changes_something_within_the_bounds_or_does_not_apply(layer: LayerPolicy, edit: Edit) -> None:
     changed = edit.apply(layer, ACTIONS)
     if changed is None:
@@ -37,19 +37,19 @@ def test_an_edit_changes_something_within_the_bounds_or_does_not_apply(layer: La
     assert (changed.bits != layer.bits) + ((changed.pruner, changed.sparsity) != (layer.pruner, layer.sparsity)) == 1
 
 
-@given(LAYERS, st.sampled_from(harder(ACTIONS)))
+@given(LAYERS, st.sampled_from(tighten(ACTIONS)))
 def test_a_harder_edit_never_relieves_and_a_softer_one_never_compresses(layer: LayerPolicy, edit: Edit) -> None:
     changed = edit.apply(layer, ACTIONS)
     if changed is not None:
         assert changed.bits <= layer.bits and changed.sparsity >= (layer.sparsity if layer.prunes else 0.0)
-    for relief in softer():
+    for relief in relax():
         relieved = relief.apply(layer, ACTIONS)
         if relieved is not None:
             assert relieved.bits >= layer.bits and relieved.sparsity <= layer.sparsity
 
 
 def test_what_an_unpruned_layer_starts_with() -> None:
-    starts = {edit.pruner: edit.apply(DENSE_8BIT, ACTIONS) for edit in harder(ACTIONS) if edit.pruner}
+    starts = {edit.pruner: edit.apply(DENSE_8BIT, ACTIONS) for edit in tighten(ACTIONS) if edit.pruner}
     assert set(starts) == set(SEARCH_PRUNERS)
     assert starts["level"] == LayerPolicy("level", FIRST_FINE, 8)
     assert starts["l2_ranked"] == LayerPolicy("l2_ranked", FIRST_COARSE, 8)
@@ -68,7 +68,7 @@ def test_choices_are_filled_up_with_dense_layers(known: tuple[LayerPolicy, ...])
     assert edited(known, 2, Edit(bits=1), 3, ACTIONS) is None
 
 
-@given(st.lists(LAYERS, min_size=1, max_size=4).map(tuple), st.sampled_from(harder_everywhere(ACTIONS)))
+@given(st.lists(LAYERS, min_size=1, max_size=4).map(tuple), st.sampled_from(tighten_everywhere(ACTIONS)))
 def test_an_edit_of_every_layer_is_that_edit_in_each_that_takes_it(
     choices: tuple[LayerPolicy, ...], edit: Edit
 ) -> None:

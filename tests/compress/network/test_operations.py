@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from compress.deployment.files import deploy_policy
 from compress.deployment.onnx.model import onnx_model
+from compress.deployment.onnx.operations import WRITERS
 from compress.evaluation.calibration import Calibration
 from compress.network.calls import FUNCTIONS, METHODS, arguments
 from compress.network.graph import NetworkGraph
-from compress.network.operation import Cost, Operation
+from compress.network.operation import Cost, Kind, Operation
 from compress.network.operations import OPERATIONS
 from compress.network.trace import trace
 from compress.policy import Policy
@@ -51,6 +52,11 @@ def test_no_name_is_in_two_entries() -> None:
         counted = Counter(name for operation in OPERATIONS for name in getattr(operation, names))
         assert counted
         assert max(counted.values()) == 1, (names, counted.most_common(1))
+
+
+def test_each_operation_with_an_onnx_form_has_a_writer() -> None:
+    written = {operation.kind for operation in OPERATIONS if operation.onnx}
+    assert written == {*WRITERS, Kind.SPLIT}  # a split's results are several: it has a writer of its own
 
 
 def test_a_recipe_names_functions_as_earlier_recipes_did() -> None:
@@ -180,7 +186,9 @@ def test_settings_given_by_place_reach_the_onnx_file(between: Callable[[Tensor],
     assert exported(between)[1] < 1e-3
 
 
-@pytest.mark.parametrize("between", [nn.Softplus(beta=2), lambda x: F.softplus(x, 2.0), nn.GELU("tanh")])
+@pytest.mark.parametrize(
+    "between", [nn.Softplus(beta=2), lambda x: F.softplus(x, 2.0), nn.GELU("tanh"), lambda x: torch.add(x, x, alpha=2)]
+)
 def test_settings_without_an_onnx_form_are_refused(between: Callable[[Tensor], Tensor]) -> None:
     with pytest.raises(InputError, match="has no ONNX form here"):
         exported(between)
