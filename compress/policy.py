@@ -56,11 +56,8 @@ class LayerPolicy:
     zero_filter: float | None = None
 
     def __post_init__(self) -> None:
-        from compress.pruning import PRUNERS  # the registry imports this module's siblings
-
-        if self.pruner != NO_PRUNER and self.pruner not in PRUNERS:
-            error = unknown_name("pruner", self.pruner, [NO_PRUNER, *PRUNERS])
-            raise InputError(f"{error}; one of your own is named by --pruners MODULE:CLASS")
+        if self.pruner != NO_PRUNER:
+            _check_pruner(self.pruner)
         _check_fraction("sparsity", self.sparsity)
         for name in ("realised_sparsity", "zero_filter"):
             if getattr(self, name) is not None:
@@ -93,6 +90,14 @@ def check_bits(bits: int, where: str = "bits") -> int:
     if isinstance(bits, bool) or not isinstance(bits, int) or not MIN_BITS <= bits <= MAX_BITS:
         raise InputError(f"{where} is {bits!r}, must be a whole number from {MIN_BITS} to {MAX_BITS}")
     return bits
+
+
+def _check_pruner(name: str) -> None:
+    from compress.pruning import PRUNERS  # it needs torch, which specs and help do without
+
+    if name not in PRUNERS:
+        error = unknown_name("pruner", name, [NO_PRUNER, *PRUNERS])
+        raise InputError(f"{error}; one of your own is named by --pruners MODULE:CLASS")
 
 
 def _check_fraction(name: str, value: float) -> None:

@@ -159,7 +159,7 @@ def options_of(entry: MethodEntry, given: Mapping[str, Any]) -> Spec:
 
 def build_method(entry: MethodEntry, task: SearchTask, budget: SearchBudget, options: Spec, seed: int) -> SearchMethod:
     """Return a method ready to search; its maker is given what it names of problem, task, budget, options and seed."""
-    from compress.methods.foreign import ForeignMethod
+    from compress.methods.foreign import ForeignMethod  # it needs torch, which the list of methods does without
 
     maker = entry.maker()
     offered = {"problem": task.problem, "task": task, "budget": budget, "options": options, "seed": seed}

@@ -15,7 +15,7 @@ from compress.oracle.cost_model import EnergyModel
 from compress.oracle.measurement import Measurement
 from compress.oracle.oracle import Oracle, float_size_bytes
 from compress.oracle.spec import MeasurementSpec
-from compress.policy import Policy
+from compress.policy import Policy, parse_policy
 from compress.vocabulary import EnergyMode
 from hwsim.energy.cost_preset import known_costs
 from hwsim.files.document import Document
@@ -65,8 +65,6 @@ class Evaluation(Document):
     @property
     def policy(self) -> Policy:
         """The policy, completed with what came of it."""
-        from compress.policy import parse_policy
-
         return parse_policy(self.policy_content)
 
     @property

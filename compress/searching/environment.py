@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from compress.policy import LayerPolicy, Policy
 from compress.searching.actions import policy_of
 from compress.searching.problem import Candidate, LayerFeatures, SearchProblem
+from compress.searching.setup import build_task
+from compress.searching.spec import SearchSpec
 from compress.vocabulary import RewardMode
 
 if TYPE_CHECKING:
     from compress.oracle.problem import Problem
-    from compress.searching.spec import SearchSpec
 
 STATE_SIZE = 14
 FLOAT_BITS = 32
@@ -168,8 +169,6 @@ class _ProblemEnv(CompressionEnv):
     """The environment of a problem and a spec, from which it is made again elsewhere: oracles are not sent around."""
 
     def __init__(self, source: Problem, spec: SearchSpec, mode: RewardMode) -> None:
-        from compress.searching.setup import build_task
-
         self._source, self._spec = source, spec
         super().__init__(build_task(source, spec).problem, mode)
 
@@ -182,7 +181,5 @@ def make_env(problem: Problem, mode: RewardMode | str = RewardMode.STEP, **setti
 
     It can be pickled, so that vectorised environments work; a copy begins a new episode.
     """
-    from compress.searching.spec import SearchSpec
-
     spec = SearchSpec.of({**problem.named(), **settings})
     return _ProblemEnv(problem, spec, RewardMode(mode))

@@ -14,6 +14,8 @@ from torch import nn
 from compress.evaluation.answers import Screen
 from compress.images.split import Split
 from compress.policy import DENSE_8BIT, LayerPolicy
+from compress.pruning import SEARCH_PRUNERS
+from compress.pruning.plugins import use_pruners
 from compress.searching.actions import ActionSpec, policy_of
 from compress.searching.problem import AccuracyBudget, Candidate, SearchProblem
 from compress.searching.reward import load_reward
@@ -101,8 +103,5 @@ def _oracle(source: Problem, spec: SearchSpec, network: nn.Module) -> Oracle:
 
 
 def _actions(spec: SearchSpec) -> ActionSpec:
-    from compress.pruning import SEARCH_PRUNERS
-    from compress.pruning.plugins import use_pruners
-
     names = use_pruners(spec.pruners)
     return ActionSpec(spec.max_sparsity, spec.min_bits, pruners=names or SEARCH_PRUNERS)

@@ -11,7 +11,7 @@ from pydantic import model_validator
 from compress.oracle.spec import MeasurementSpec
 from compress.vocabulary import Clipping
 from hwsim.errors import InputError
-from hwsim.files.spec import Shown, setting, shown
+from hwsim.files.spec import Shown, is_code, setting, shown
 
 _SEARCH, _ACTIONS = "Search", "What a policy may do"
 
@@ -118,8 +118,6 @@ def resumed(recorded: SearchSpec, asked: Mapping[str, Any]) -> SearchSpec:
 
 
 def _refuse_recorded_code(name: str, value: Any) -> None:
-    from hwsim.files.spec import is_code
-
     for one in value if isinstance(value, list) else [value]:
         if is_code(one):
             text = ",".join(value) if isinstance(value, list) else value

@@ -158,6 +158,8 @@ def test_vectorised_environments_work_in_processes_of_their_own(problem: compres
     [
         ("import compress", ["torch", "gymnasium", "numba", "pandas", "scipy", "matplotlib"]),
         ("import compress.cli; compress.cli.main(['--help'], standalone_mode=False)", ["torch", "gymnasium", "pandas"]),
+        ("import compress.cli; compress.cli.main(['search', '--help'], standalone_mode=False)", ["torch", "pandas"]),
+        ("import compress.cli; compress.cli.main(['evaluate', '--help'], standalone_mode=False)", ["torch", "pandas"]),
     ],
 )
 def test_starting_is_cheap(program: str, absent: list[str]) -> None:
