@@ -6,8 +6,9 @@ from typing import Any
 
 from compress.oracle.problem import Problem
 from compress.oracle.savings import Evaluation, measure_savings
-from compress.oracle.spec import MeasurementSpec
+from compress.oracle.spec import TRAINED_WEIGHTS, MeasurementSpec
 from compress.policy import Policy
+from hwsim.errors import InputError
 
 
 def evaluate(policy: Policy, problem: Problem, spec: MeasurementSpec | None = None, **settings: Any) -> Evaluation:
@@ -26,6 +27,12 @@ def measurement_of(
     policy: Policy, problem: Problem, spec: MeasurementSpec | None, settings: dict[str, Any]
 ) -> MeasurementSpec:
     """Return the measurement of a policy of a problem: a spec, or settings over what the policy's metadata says."""
+    trained = policy.metadata.get(TRAINED_WEIGHTS)
+    if trained is not None and (problem.weights is None or problem.weights.name != trained):
+        raise InputError(
+            f"the policy holds for weights that its method trained ('{trained}' in the folder of its search); load the"
+            " problem with them"
+        )
     if spec is not None:
         return spec.replaced(**settings) if settings else spec
     known = {name: value for name, value in policy.metadata.items() if name in MeasurementSpec.model_fields}

@@ -47,6 +47,9 @@ class BestPolicy(Measurement):
     energy_reduction_pct: float
     latency_reduction_pct: float
     policy_layers: dict[str, dict[str, Any]] = Field(alias="policy")
+    measured_with: dict[str, Any] = Field(
+        default_factory=dict, description="The measurement that the policy was chosen by, as policy.json says it."
+    )
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -59,12 +62,13 @@ class BestPolicy(Measurement):
             energy_reduction_pct=measured.saved_pct(baseline),
             latency_reduction_pct=measured.saved_pct(baseline, Metric.LATENCY),
             policy_layers=policy.as_json()["layers"],
+            measured_with=dict(policy.metadata),
         )
 
     @property
     def policy(self) -> Policy:
-        """The policy, with what came of it."""
-        return parse_policy({"layers": self.policy_layers})
+        """The policy as policy.json holds it: with what came of it, and the measurement that it was chosen by."""
+        return parse_policy({**self.measured_with, "layers": self.policy_layers})
 
 
 class ValidationFigures(CandidateFigures):

@@ -32,8 +32,8 @@ class SearchResult:
         return self.archive.front
 
     def policy(self, candidate: Candidate) -> Policy:
-        """Return the policy of a candidate of the front."""
-        return self.archive.policy(candidate)
+        """Return the policy of a candidate of the front, with the measurement that it was found by."""
+        return Policy(self.archive.policy(candidate).layers, self.best.measured_with)
 
     @property
     def label(self) -> str:

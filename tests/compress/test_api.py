@@ -76,7 +76,8 @@ def test_evaluate_export_and_compressed_agree(
     problem: compress.Problem, found: compress.SearchResult, tmp_path: Path
 ) -> None:
     assert found.folder is not None
-    policy = compress.read_policy(found.folder / "policy.json")
+    policy = found.best.policy
+    assert policy == compress.read_policy(found.folder / "policy.json")
     evaluation = compress.evaluate(policy, problem)
     assert evaluation.compressed.energy_pj == found.best.energy_pj
     assert evaluation.compressed.accuracy_pct == found.best.accuracy_pct
@@ -89,6 +90,12 @@ def test_evaluate_export_and_compressed_agree(
     assert torch.equal(small(images), reloaded(images))
     before = sum(parameter.numel() for parameter in problem.network.parameters())
     assert sum(parameter.numel() for parameter in small.parameters()) < before
+
+
+def test_a_policy_of_trained_weights_is_not_measured_on_others(problem: compress.Problem) -> None:
+    policy = compress.Policy({}, {"trained_weights": "weights.safetensors"})
+    with pytest.raises(compress.InputError, match="holds for weights that its method trained"):
+        compress.evaluate(policy, problem)
 
 
 def test_a_module_of_ones_own_stays_as_it_was() -> None:
