@@ -161,5 +161,5 @@ def test_the_pruner_that_ran_is_known() -> None:
     graph = trace(model, data.example)
     # conv1 decides for the group that conv3 shares with it
     policy = Policy({name: LayerPolicy("l1_ranked", 0.5, 8) for name in ("conv1", "conv3")})
-    compression = build_oracle(graph, model, data).compression(policy)
+    compression = build_oracle(graph, model, data, MeasurementSpec()).compression(policy)
     assert [layer.pruner for layer in compression.layers[:3]] == ["l1_ranked", "none", "level"]
