@@ -120,6 +120,7 @@ class Oracle:
         for index, layer in enumerate(self.graph.layers):
             in_channels, out_channels = self.energy_model.shape_left(compression, layer, index)
             outcomes[layer.name] = LayerOutcome(
+                ran=compression.layers[index].pruner,
                 realised_sparsity=compression.layers[index].realised_sparsity,
                 in_channels=in_channels,
                 out_channels=out_channels,

@@ -36,6 +36,7 @@ class LayerTreatment(BaseModel):
 
     pruner: str | None = None
     sparsity: float = Field(default=0.0, ge=0, le=1)
+    ran: str | None = None
     realised_sparsity: float | None = Field(default=None, ge=0, le=1)
     bits: int = Field(default=8, ge=1)
     activation_bits: int | None = Field(default=None, ge=1)

@@ -52,7 +52,7 @@ def test_a_search_leaves_what_the_interfaces_promise(finished: Path) -> None:
     assert policy["layers"] == best["policy"]
     for layer in policy["layers"].values():
         decided = {"pruner", "sparsity", "realised_sparsity", "bits"}
-        assert set(layer) == decided | {"in_channels", "out_channels", "zero_filter"}
+        assert set(layer) == decided | {"in_channels", "out_channels", "zero_filter", "ran"}
     rows = (finished / "episodes.csv").read_text().splitlines()
     assert len(rows) == 7
     assert list(finished.glob("events.out.tfevents.*"))
