@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from compress.deployment.files import ExportReport
     from compress.deployment.recipe import load as load_recipe
-    from compress.models.training import TrainingSpec
+    from compress.models.training_spec import TrainingSpec
     from compress.oracle.measurement import Measurement
     from compress.oracle.problem import Problem, load
     from compress.oracle.savings import Evaluation
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "compress.deployment.files": ("ExportReport",),
     "compress.deployment.recipe": ("load_recipe",),
-    "compress.models.training": ("TrainingSpec",),
+    "compress.models.training_spec": ("TrainingSpec",),
     "compress.oracle.measurement": ("Measurement",),
     "compress.oracle.problem": ("Problem", "load"),
     "compress.oracle.savings": ("Evaluation",),

@@ -28,8 +28,8 @@ class LayerOutcome:
     """What came of a layer's policy: the pruner that ran, the sparsity that it reached, and the shape that is left.
 
     `ran` differs from the policy's pruner where structure could not change, and single weights went instead; "none"
-    where nothing was to go. Channels are features of a linear layer. `zero_filter`: the share of zeros among the weights that are left. Whoever
-    prices a policy prices this, not what pruners by those names would do.
+    where nothing was to go. Channels are features of a linear layer. `zero_filter`: the share of zeros among the
+    weights that are left. Whoever prices a policy prices this, not what pruners by those names would do.
     """
 
     ran: str
@@ -44,7 +44,7 @@ class LayerPolicy:
     """One layer's compression: which pruner, its target sparsity in [0, 1], bits of weights and activations alike.
 
     `activation_bits` is for methods that part the two (HAQ, ASQJ, joint); None means that `bits` holds for both.
-    `realised_sparsity` and the last four are what came of it (see LayerOutcome), filled in by an evaluation; None before.
+    `realised_sparsity` and the last four are what came of it (see LayerOutcome): None before an evaluation.
     Raises InputError for an unknown pruner, a sparsity outside [0, 1], bits outside 2..8.
     """
 

@@ -32,8 +32,8 @@ def methods(json_path: Path | None) -> None:
 @json_option
 def models(json_path: Path | None) -> None:
     """List the built-in networks with the input and the classes of their published weights."""
-    from compress.models import MODELS
     from compress.models.load import SHIPPED
+    from compress.models.registry import MODELS
 
     rows: list[dict[str, object]] = [
         {

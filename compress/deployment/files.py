@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pandas as pd
 import torch
 from torch import nn
 
@@ -55,6 +56,20 @@ class ExportReport(Document):
     weights_size_bytes: int
     simulated_accuracy_pct: float | None
     onnx_accuracy_pct: float | None
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the figures, one row each."""
+        return pd.DataFrame({"value": self.as_json()})
+
+    def __repr__(self) -> str:
+        """Say in a line what was written."""
+        return (
+            f"ExportReport({self.parameters_before:,} -> {self.parameters_after:,} parameters,"
+            f" {self.onnx_size_bytes:,} bytes of ONNX)"
+        )
+
+    def _repr_html_(self) -> str:
+        return str(self.to_frame().to_html())
 
 
 def files_beside(onnx_path: Path) -> ExportedFiles:

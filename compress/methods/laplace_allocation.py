@@ -39,12 +39,6 @@ class LaplaceLayers:
         """Return each layer's share of weights below the threshold."""
         return np.asarray(1.0 - np.exp(-beta / self.tau))
 
-    def pruning_error(self, beta: float) -> float:
-        """Return the summed squared error of removing all weights below the threshold."""
-        tau = self.tau
-        left = np.exp(-beta / tau) * (beta**2 + 2 * tau * beta + 2 * tau**2)
-        return float(np.sum(self.count * (2 * tau**2 - left)))
-
     def bits(self, step: float) -> Floats:
         """Return each layer's real-valued precision at a quantization step."""
         return np.asarray(np.log2(np.maximum(self.span / step, 1.0)))

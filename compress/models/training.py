@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +18,9 @@ from torch import nn
 
 from compress.images.dataset import Dataset, LabelledImages
 from compress.models.accuracy import network_accuracy_pct
+from compress.models.training_spec import TrainingSpec
 from hwsim.errors import InputError, RunError
 from hwsim.files.writing import write_bytes
-
-
-@dataclass(frozen=True)
-class TrainingSpec:
-    """What a training run depends on; a checkpoint resumes only under the same spec."""
-
-    epochs: int = 30
-    batch_size: int = 128
-    peak_learning_rate: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    warm_up: float = 0.25  # share of all steps until the learning rate peaks
-    label_smoothing: float = 0.1
-    crop_padding: int = 4  # pixels an image may move; 0 for none
-    flip: bool = True
-    bf16: bool = False
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "peak_learning_rate"):
-            if getattr(self, name) <= 0:
-                raise InputError(f"--{name.replace('_', '-')} {getattr(self, name)} must be above 0")
 
 
 @dataclass(frozen=True)
@@ -121,7 +100,7 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """Return everything that a resumed run needs: tensors and plain values only."""
         return {
-            "spec": asdict(self.spec),
+            "spec": self.spec.as_json(),
             "epoch": self.epoch,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -143,8 +122,8 @@ class Trainer:
         except Exception as error:
             reason = str(error).partition("\n")[0][:160]
             raise InputError(f"--resume: '{path}' is no checkpoint ({reason}); remove it and start anew") from None
-        if spec != asdict(self.spec):
-            other = next(name for name in asdict(self.spec) if spec.get(name) != getattr(self.spec, name))
+        if spec != self.spec.as_json():
+            other = next(name for name in self.spec.as_json() if spec.get(name) != getattr(self.spec, name))
             raise InputError(
                 f"--resume: '{path}' was trained with {other} {spec.get(other)}, not {getattr(self.spec, other)};"
                 " give the same options or start anew"

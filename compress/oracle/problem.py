@@ -12,9 +12,9 @@ from torch import nn
 from compress.evaluation.answers import Screen
 from compress.evaluation.calibration import Calibration
 from compress.images.dataset import Dataset, load_data
-from compress.models import load_model, normalization_of
 from compress.models.accuracy import network_accuracy_pct
-from compress.models.load import prepared
+from compress.models.load import load_model, prepared
+from compress.models.registry import normalization_of
 from compress.network.graph import NetworkGraph
 from compress.network.trace import trace
 from compress.oracle.oracle import Oracle, build_oracle, prove_arithmetic

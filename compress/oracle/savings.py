@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any, ClassVar
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
@@ -76,6 +78,20 @@ class Evaluation(Document):
     def saved_pct(self) -> float:
         """Energy saved against the dense 8-bit network, in percent."""
         return self.compressed.saved_pct(self.baseline)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a network: as given, dense at 8 bits, compressed."""
+        return pd.DataFrame([{"network": name, **dict(measured)} for name, measured in self.rows().items()])
+
+    def __repr__(self) -> str:
+        """Say in a line what the policy saves and loses."""
+        return (
+            f"Evaluation({self.compressed.accuracy_pct:.2f} % on the test set, {self.lost_pct:+.2f} points lost, saves"
+            f" {self.saved_pct:.1f} % energy)"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.to_frame().to_html(index=False)}"
 
     def rows(self) -> Mapping[str, Measurement]:
         """Return the three networks by what they are called in tables."""

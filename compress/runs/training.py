@@ -11,10 +11,12 @@ import torch
 from torch import nn
 
 from compress.images.dataset import Dataset, load_data
-from compress.models import build_model, model_entry, normalization_of
 from compress.models.accuracy import network_accuracy_pct
+from compress.models.load import build_model
+from compress.models.registry import model_entry, normalization_of
 from compress.models.state_files import write_weights
-from compress.models.training import EpochReport, Trainer, TrainingSpec, train_to_end
+from compress.models.training import EpochReport, Trainer, train_to_end
+from compress.models.training_spec import TrainingSpec
 from compress.quantization.arithmetic import computing_device
 from compress.vocabulary import Device
 from hwsim.errors import InputError, RunError
@@ -101,10 +103,7 @@ def suited(data: str, **settings: Any) -> TrainingSpec:
     digits = data == "digits"
     # a mirrored digit is another digit, or none
     recipe = {"batch_size": 64 if digits else 128, "crop_padding": 1 if digits else 4, "flip": not digits}
-    try:
-        return TrainingSpec(**{**recipe, **settings})
-    except TypeError as error:
-        raise InputError(f"training: {error}") from None
+    return TrainingSpec.of({**recipe, **settings})
 
 
 def _checked_target(path: Path) -> Path:

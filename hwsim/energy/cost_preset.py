@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 
+import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hwsim.energy.memory_costs import MemoryCosts
@@ -73,13 +73,10 @@ class CostPreset(BaseModel):
 
     def as_toml(self) -> str:
         """Return the file that reads back as this preset."""
-        content = self.model_dump(mode="json", exclude_none=True)
-        tables = {key: content.pop(key) for key in list(content) if isinstance(content[key], dict)}
-        lines = [f"{key} = {json.dumps(value)}" for key, value in content.items() if key != "name"]
-        for name, table in tables.items():
-            if table:
-                lines += ["", f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
-        return "\n".join(lines) + "\n"
+        content = self.model_dump(mode="json", exclude_none=True, exclude={"name"})
+        plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
+        tables = {key: value for key, value in content.items() if isinstance(value, dict) and value}
+        return tomli_w.dumps({**plain, **tables})
 
     def glb_figure(self, glb_bytes: int) -> float:
         """Return the GLB's cost for a capacity, in the preset's unit."""

@@ -18,7 +18,8 @@ from compress.evaluation.calibration import Calibration
 from compress.evaluation.evaluator import Evaluator, EvaluatorSpec
 from compress.evaluation.masks import Compressor
 from compress.images.dataset import load_data
-from compress.models import build_model, load_model, normalization_of
+from compress.models.load import build_model, load_model
+from compress.models.registry import normalization_of
 from compress.network.trace import trace
 from compress.policy import LayerPolicy
 from compress.pruning import SEARCH_PRUNERS

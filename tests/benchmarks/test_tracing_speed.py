@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from compress.models import build_model
+from compress.models.load import build_model
 from compress.network.trace import trace
 
 

@@ -19,7 +19,8 @@ from compress.deployment.onnx.model import onnx_model
 from compress.deployment.recipe import load, pack, save, unpack
 from compress.evaluation.calibration import Calibration
 from compress.evaluation.evaluator import Evaluator, EvaluatorSpec
-from compress.models import MODELS, build_model
+from compress.models.load import build_model
+from compress.models.registry import MODELS
 from compress.network.graph import NetworkGraph
 from compress.network.trace import trace
 from compress.policy import LayerPolicy, Policy

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from compress.deployment.channel_removal import remove_channels
 from compress.evaluation.calibration import Calibration
 from compress.evaluation.masks import Compression, Compressor
-from compress.models import MODELS, build_model
+from compress.models.load import build_model
+from compress.models.registry import MODELS
 from compress.network.trace import trace
 from compress.policy import LayerPolicy
 from compress.pruning import SEARCH_PRUNERS, Granularity, pruner

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compress.deployment.channel_removal import live_units, mask_filters, private_copy, remove_channels, round_up
-from compress.models import MODELS, build_model
+from compress.models.load import build_model
+from compress.models.registry import MODELS
 from compress.network.graph import Mask, NetworkGraph
 from compress.network.trace import trace
 

@@ -24,7 +24,7 @@ from compress.evaluation.program import Program
 from compress.evaluation.sites import Sites
 from compress.images.accuracy import accuracy_pct
 from compress.images.dataset import load_data
-from compress.models import build_model, load_model
+from compress.models.load import build_model, load_model
 from compress.network.trace import trace
 from compress.network.window import Window
 from compress.policy import LayerPolicy

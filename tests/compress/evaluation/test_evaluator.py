@@ -13,7 +13,7 @@ from compress.evaluation.calibration import Calibration
 from compress.evaluation.evaluator import Evaluator, EvaluatorSpec
 from compress.evaluation.masks import Compressor
 from compress.images.dataset import load_data
-from compress.models import load_model
+from compress.models.load import load_model
 from compress.network.graph import NetworkGraph
 from compress.network.trace import trace
 from compress.policy import DENSE_8BIT, LayerPolicy

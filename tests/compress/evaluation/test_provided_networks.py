@@ -11,8 +11,9 @@ from compress.images.accuracy import accuracy_pct
 from compress.images.dataset import load_data
 from compress.methods.laplace_allocation import Allocation
 from compress.methods.refinement.moves import Edit, edited
-from compress.models import load_model, normalization_of
 from compress.models.accuracy import network_accuracy_pct
+from compress.models.load import load_model
+from compress.models.registry import normalization_of
 from compress.network.trace import trace
 from compress.policy import LayerPolicy
 from compress.searching.actions import ActionSpec

@@ -13,15 +13,13 @@ def _weights() -> list[np.ndarray]:
 
 
 def test_the_laplace_model_predicts_what_pruning_really_does() -> None:
-    """Hu et al.: share and squared error below a threshold, on a large Laplace sample."""
+    """Hu et al.: the share below a threshold, on a large Laplace sample."""
     rng = np.random.default_rng(0)
     weights = [rng.laplace(scale=tau, size=400_000).astype(np.float32) for tau in (0.01, 0.05)]
     layers = laplace_layers(weights)
     beta = 0.02
     below = [np.abs(weight) < beta for weight in weights]
     np.testing.assert_allclose(layers.sparsity(beta), [mask.mean() for mask in below], atol=0.003)
-    error = sum(float((weight[mask].astype(float) ** 2).sum()) for weight, mask in zip(weights, below, strict=True))
-    assert layers.pruning_error(beta) == pytest.approx(error, rel=0.01)
 
 
 def test_global_budgets_are_met() -> None:

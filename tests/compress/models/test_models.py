@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from compress.images.dataset import load_data
-from compress.models import MODELS, build_model, load_model
 from compress.models.accuracy import network_accuracy_pct
+from compress.models.load import build_model, load_model
+from compress.models.registry import MODELS
 from compress.network.trace import trace
 from hwsim.errors import InputError
 
@@ -129,7 +130,7 @@ def test_images_of_another_shape_are_named(monkeypatch: pytest.MonkeyPatch) -> N
 def test_provided_cifar_weights_give_their_published_accuracy(
     cifar10: str, shared_weights: dict[str, str], depth: int, accuracy: float
 ) -> None:
-    from compress.models import normalization_of
+    from compress.models.registry import normalization_of
 
     name = f"resnet{depth}-cifar"
     data = load_data(cifar10, normalization=normalization_of(name))

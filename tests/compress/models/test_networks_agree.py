@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import hwsim
-from compress.models import MODELS, build_model
+from compress.models.load import build_model
+from compress.models.registry import MODELS
 from compress.network.trace import trace
 from hwsim.workload.layer import ConvLayer, Layer, PoolLayer
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from compress.models import build_model
+from compress.models.load import build_model
 from compress.models.state_files import load_weights, read_state, write_weights
 from hwsim.errors import InputError
 

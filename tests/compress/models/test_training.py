@@ -15,9 +15,10 @@ from PIL import Image
 
 from compress.commands.train import train as train_command
 from compress.images.dataset import Dataset, load_data
-from compress.models import build_model
+from compress.models.load import build_model
 from compress.models.state_files import load_weights
-from compress.models.training import Trainer, TrainingSpec, augment, learning_rate, train_to_end
+from compress.models.training import Trainer, augment, learning_rate, train_to_end
+from compress.models.training_spec import TrainingSpec
 from hwsim.errors import InputError, RunError
 
 SPEC = TrainingSpec(epochs=3, batch_size=64, crop_padding=1, flip=False)
@@ -71,7 +72,7 @@ def test_checkpoints_of_other_options_or_damaged_are_refused(tmp_path: Path, few
     first = trainer(few_digits)
     first.save(tmp_path / "checkpoint")
     with pytest.raises(InputError, match="was trained with epochs 3, not 4"):
-        trainer(few_digits, replace(SPEC, epochs=4)).restore(tmp_path / "checkpoint")
+        trainer(few_digits, SPEC.replaced(epochs=4)).restore(tmp_path / "checkpoint")
     (tmp_path / "checkpoint").write_bytes(b"PK\x03\x04 no archive")
     with pytest.raises(InputError, match="is no checkpoint"):
         first.restore(tmp_path / "checkpoint")
@@ -79,7 +80,7 @@ def test_checkpoints_of_other_options_or_damaged_are_refused(tmp_path: Path, few
 
 def test_divergence_is_a_failed_run(few_digits: Dataset) -> None:
     with pytest.raises(RunError, match="diverged"):
-        train_to_end(trainer(few_digits, replace(SPEC, peak_learning_rate=1e18)))
+        train_to_end(trainer(few_digits, SPEC.replaced(peak_learning_rate=1e18)))
 
 
 def test_command_writes_weights_and_names_their_accuracy(tmp_path: Path) -> None:

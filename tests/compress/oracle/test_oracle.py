@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from compress.images.dataset import Dataset, load_data
-from compress.models import load_model
+from compress.models.load import load_model
 from compress.network.trace import trace
 from compress.oracle.oracle import Oracle, build_oracle, float_size_bytes
 from compress.oracle.spec import MeasurementSpec

@@ -18,7 +18,7 @@ from compress.cli import main
 from compress.evaluation.calibration import Calibration
 from compress.evaluation.evaluator import Evaluator
 from compress.images.dataset import load_data
-from compress.models import load_model
+from compress.models.load import load_model
 from compress.network.graph import NetworkGraph
 from compress.network.trace import trace
 from compress.network.window import Window

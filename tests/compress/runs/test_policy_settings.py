@@ -14,9 +14,8 @@ import hwsim
 from compress.cli import main
 from compress.deployment.recipe import load
 from compress.images.dataset import load_data
-from compress.models import load_model
 from compress.models.accuracy import network_accuracy_pct
-from compress.models.load import SHIPPED
+from compress.models.load import SHIPPED, load_model
 from compress.network.trace import trace
 from compress.oracle.spec import spec_of_policy
 from compress.policy import LayerPolicy, Policy, read_policy, uniform_policy

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from compress.models import MODELS, build_model
+from compress.models.load import build_model
+from compress.models.registry import MODELS
 from hwsim.workload.builtin import known_networks
 from hwsim.workload.layer import ConvLayer
 from hwsim.workload.load import network
