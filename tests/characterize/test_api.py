@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ import characterize
 from hwsim.energy.mac_table import load_mac_table
 from hwsim.errors import InputError
 
-SETTINGS = {"bits": "4,8", "ci": 0.1, "activity": "zero-delay", "verify": False}
+SETTINGS: dict[str, Any] = {"bits": "4,8", "ci": 0.1, "activity": "zero-delay", "verify": False}
 
 
 @pytest.fixture(scope="module")

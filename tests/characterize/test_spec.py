@@ -43,8 +43,9 @@ def test_ports_and_parameters_come_as_text_mapping_or_record() -> None:
 
 def test_streams_may_be_given_as_their_own_spec() -> None:
     stream = OperandSpec(hold_cycles=4, chain_depth=2)
-    assert RunSpec(stream=stream).stream == stream
-    assert RunSpec(stream=stream) == RunSpec(hold_cycles=4, chain_depth=2)
+    given = {"stream": stream}
+    assert RunSpec(**given).stream == stream
+    assert RunSpec(**given) == RunSpec(hold_cycles=4, chain_depth=2)
 
 
 def test_bits_come_as_text_numbers_or_both() -> None:

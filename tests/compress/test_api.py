@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -18,7 +19,7 @@ import compress
 from compress.cli import main
 from compress.models.digits import DigitsCNN
 
-SETTINGS = {"method": "random", "episodes": 2, "seed": 1, "subset": 0.3}
+SETTINGS: dict[str, Any] = {"method": "random", "episodes": 2, "seed": 1, "subset": 0.3}
 
 
 @pytest.fixture(scope="module")

@@ -47,8 +47,8 @@ def test_masks_are_those_of_torch(name: str, order: int | None, seed: int, eight
     weight, sparsity = layer.weight.detach().clone(), eighths / 8
     # numbers, not shares: PyTorch rounds a share to the nearest, ours never removes more than it
     if order is None:
-        prune.l1_unstructured(layer, "weight", amount=int(sparsity * weight.numel()))  # type: ignore[no-untyped-call]
+        prune.l1_unstructured(layer, "weight", amount=int(sparsity * weight.numel()))
     else:
-        prune.ln_structured(layer, "weight", amount=int(sparsity * 16), n=order, dim=0)  # type: ignore[no-untyped-call]
+        prune.ln_structured(layer, "weight", amount=int(sparsity * 16), n=order, dim=0)
     ours = PRUNERS[name].prune(PruningContext(weight, sparsity))
     assert torch.equal(ours.weight_mask, layer.get_buffer("weight_mask").bool())

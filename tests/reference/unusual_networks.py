@@ -194,7 +194,7 @@ class SplitGroups(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.group_norm(self.one(x), 4, self.gain, self.shift, 1e-3)
-        first, second, third = y.split([3, 5, 4], dim=1)  # type: ignore[no-untyped-call]
+        first, second, third = y.split([3, 5, 4], dim=1)
         turned = torch.cat(torch.chunk(torch.cat([self.two(second), third], 1), 2, dim=1)[::-1], dim=1)
         return self.plain(self.three(torch.cat([turned, first], 1)))
 

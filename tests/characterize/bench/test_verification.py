@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,8 +54,8 @@ def mac() -> MappedMac:
     return map_mac(design, interface, technology.embedded_library(), 1500.0)
 
 
-def verify(unit: MacUnit, **options: object) -> FunctionCheck:
-    return verify_mac(unit, vectors=1500, **options)
+def verify(unit: MacUnit, preferred: Sequence[HdlSimulator] = verification.QUICK_TO_BUILD) -> FunctionCheck:
+    return verify_mac(unit, vectors=1500, preferred=preferred)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from characterize.energy.measurement import ZJ_PER_FJ, accounted
+from characterize.energy.measurement import accounted
+from characterize.gates.lowering import ZJ_PER_FJ
 from characterize.runs.mapped_mac import MappedMac, map_mac
 from characterize.spec import Accounting, ActivityKind
 from characterize.streams.stimulus import OperandStream
@@ -16,8 +17,9 @@ from hwsim.energy.transition_model import transition_model
 from hwsim.hardware.accelerator import accelerator
 from hwsim.mapping.lowering import lower_layer
 from hwsim.mapping.mapper import best_mapping
-from hwsim.pricing.interleaved_zeros import switching_ratio
-from hwsim.pricing.sampled_streams import operand_stream
+from hwsim.pricing.interleaved_zeros import PeOrder, switching_ratio
+from hwsim.pricing.sampled_streams import Tensors, operand_stream
+from hwsim.vocabulary import Precision
 from hwsim.workload.layer import ConvLayer
 from hwsim.workload.synthetic_tensors import draw_filters, draw_ifmap
 
@@ -44,7 +46,8 @@ def test_gates_confirm_the_ratio_in_the_order_of_the_pes(mac: MappedMac, bits: i
     def gates_fj(zeros: float) -> float:
         filters = draw_filters(layer, bits, zeros, np.random.default_rng(2))
         rng = np.random.default_rng(3)
-        parts = [operand_stream(lower_layer(layer), mapping.lowered(), (ifmap, filters), rng) for _ in range(STREAMS)]
+        tensors = Tensors(ifmap, filters)
+        parts = [operand_stream(lower_layer(layer), mapping.lowered(), tensors, rng) for _ in range(STREAMS)]
         weight, activation, psum = (np.concatenate(part) for part in zip(*parts, strict=True))
         stream = OperandStream(weight, activation, psum, np.ones(weight.size, np.int64))
         groups = simulator.run([stream]).energy_zj.mean((0, 1)) / ZJ_PER_FJ
@@ -54,7 +57,8 @@ def test_gates_confirm_the_ratio_in_the_order_of_the_pes(mac: MappedMac, bits: i
     model, dense = transition_model(table), gates_fj(0.0)
     for zeros in (0.6, 0.9, 1.0):
         gates = gates_fj(zeros) / dense
-        curve = switching_ratio(model, clock_fj, (bits, bits), (mapping.p, mapping.q * 3), zeros)
+        order = PeOrder(mapping.p, mapping.q * 3)
+        curve = switching_ratio(model, clock_fj, Precision(bits, bits), order, zeros)
         assert curve == pytest.approx(gates, rel=0.12, abs=0.01)
     held = moving.zero_weight_fj[bits] / moving.mac_energy_fj(bits, bits)
     assert held > 0.25, "beside a held zero the psums of other PEs move on"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from hwsim.errors import InputError
 
 
 @pytest.mark.parametrize("delays", [(1, 1, 0), (0, 0, 0), (2, 1, 1), (1, 3, 2)])
-def test_model_equals_the_closed_form(delays):
+def test_model_equals_the_closed_form(delays: tuple[int, int, int]) -> None:
     rng = np.random.default_rng(3)
     late_weight, late_activation, late_psum = delays
     unit = MacBehaviour(
@@ -26,21 +28,21 @@ def test_model_equals_the_closed_form(delays):
         assert out[n] == exact % (1 << 20)
 
 
-def test_weight_is_held_until_the_next_load():
+def test_weight_is_held_until_the_next_load() -> None:
     model = MacModel(MacBehaviour(8, 8, 32))
     model.edge(MacInputs(weight=7, activation=1))
     model.edge(MacInputs(weight=99, activation=2, weight_load=False))
     assert model.edge(MacInputs(weight=99, activation=0, weight_load=False)) == 14
 
 
-def test_accumulator_adds_to_itself_and_reset_clears_it():
+def test_accumulator_adds_to_itself_and_reset_clears_it() -> None:
     model = MacModel(MacBehaviour(8, 8, 16, weight_delay=0, activation_delay=0, accumulates=True, weight_held=False))
     assert [model.edge(MacInputs(-128, 127)) for _ in range(3)] == [(-16256 * k) % (1 << 16) for k in (1, 2, 3)]
     assert model.edge(MacInputs(reset=True)) == 0
     assert model.edge(MacInputs(2, 3)) == 6
 
 
-def test_vectors_hold_the_extremes_and_come_back_from_their_file(tmp_path):
+def test_vectors_hold_the_extremes_and_come_back_from_their_file(tmp_path: Path) -> None:
     unit = MacBehaviour(8, 8, 32)
     vectors = verification_vectors(unit, 3000, np.random.default_rng(0))
     corner = (vectors.weight == -128) & (vectors.activation == -128)
@@ -53,11 +55,11 @@ def test_vectors_hold_the_extremes_and_come_back_from_their_file(tmp_path):
     assert again.segment_names == vectors.segment_names == ("corners", "uniform", "dnn-like")
 
 
-def test_long_vectors_hold_every_operand_pair():
+def test_long_vectors_hold_every_operand_pair() -> None:
     vectors = verification_vectors(MacBehaviour(8, 8, 32), EXHAUSTIVE_VECTORS, np.random.default_rng(0))
     assert len(set(zip(vectors.weight.tolist(), vectors.activation.tolist(), strict=True))) == 1 << 16
 
 
-def test_too_few_vectors_are_refused():
+def test_too_few_vectors_are_refused() -> None:
     with pytest.raises(InputError, match="--vectors 10 is too few"):
         verification_vectors(MacBehaviour(8, 8, 32), 10, np.random.default_rng(0))

@@ -1,6 +1,6 @@
 import pytest
 
-from characterize.netlist.netlist import netlist_from_verilog
+from characterize.netlist.netlist import Netlist, netlist_from_verilog
 from characterize.technology.load import embedded_library
 from hwsim.errors import InputError
 
@@ -11,7 +11,7 @@ def module(body: str, ports: str = "input clk, input [1:0] a, output y") -> str:
     return f"module top({ports});\n{body}\nendmodule\n"
 
 
-def read(body: str, ports: str = "input clk, input [1:0] a, output y"):
+def read(body: str, ports: str = "input clk, input [1:0] a, output y") -> Netlist:
     return netlist_from_verilog(module(body, ports), embedded_library())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -14,7 +15,7 @@ from hwsim.energy.mac_table import SHIPPED_TABLE, load_mac_table
 
 
 @pytest.fixture()
-def runs(tmp_path):
+def runs(tmp_path: Path) -> list[Path]:
     folders = [tmp_path / "first" / "out", tmp_path / "second" / "out"]
     for factor, folder in enumerate(folders, start=1):
         folder.mkdir(parents=True)
@@ -24,7 +25,7 @@ def runs(tmp_path):
     return folders
 
 
-def test_figures_of_each_run_stand_side_by_side(runs, tmp_path):
+def test_figures_of_each_run_stand_side_by_side(runs: list[Path], tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["compare", *map(str, runs), "--out", str(tmp_path / "cmp")])
     assert result.exit_code == 0, result.output
     rows = list(csv.DictReader((tmp_path / "cmp" / "summary.csv").open()))
@@ -36,7 +37,7 @@ def test_figures_of_each_run_stand_side_by_side(runs, tmp_path):
     assert (tmp_path / "cmp" / "precision.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_same_runs_give_the_same_files(runs, tmp_path):
+def test_the_same_runs_give_the_same_files(runs: list[Path], tmp_path: Path) -> None:
     for name in ("one", "two"):
         assert CliRunner().invoke(main, ["compare", str(runs[0]), "--out", str(tmp_path / name)]).exit_code == 0
     for file in (tmp_path / "one").iterdir():
@@ -47,7 +48,9 @@ def test_the_same_runs_give_the_same_files(runs, tmp_path):
     ("content", "complaint"),
     [(None, "does not exist"), ("", "holds no mac_energy.json"), ("{", "not JSON"), ("{}", "schema")],
 )
-def test_a_folder_that_is_no_run_is_refused_in_one_line(runs, tmp_path, content, complaint):
+def test_a_folder_that_is_no_run_is_refused_in_one_line(
+    runs: list[Path], tmp_path: Path, content: str | None, complaint: str
+) -> None:
     bad = tmp_path / "bad"
     if content is not None:
         bad.mkdir()

@@ -71,14 +71,16 @@ def test_a_difference_is_measured_and_its_worst_net_named() -> None:
     assert not comparison.agrees
     assert "1.316 % apart net by net, worst 'multiplier.n7' (50 and 52)" in comparison.sentence()
     with pytest.raises(RunError, match="same netlist over the same cycles"):
-        compare_toggles(one, Activity(("a",), np.zeros(1), np.zeros(1), 4, 1000, "test"), "clk")
+        compare_toggles(one, Activity(("a",), np.zeros(1, np.int64), np.zeros(1, np.int64), 4, 1000, "test"), "clk")
 
 
 def test_saif_accounts_for_the_whole_time_of_every_net(mac: MappedMac, stream: OperandStream) -> None:
     simulated = TimedSimulator(mac.lowered, mac.drive).run([stream]).activity.with_clock("clk")
     text = write_saif(simulated, "mac")
     assert text.count("(") == text.count(")")
-    duration = int(re.search(r"\(DURATION (\d+)\)", text)[1])
+    stated = re.search(r"\(DURATION (\d+)\)", text)
+    assert stated is not None
+    duration = int(stated[1])
     assert duration == CYCLES * 1_500_000
     nets = re.findall(r"\((\S+) \(T0 (\d+)\) \(T1 (\d+)\) \(TX 0\) \(TC (\d+)\) \(IG 0\)\)", text)
     assert len(nets) == len(simulated.net_names) - 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,7 +74,8 @@ def test_tensor_runs_keep_their_order_and_narrow_by_rounding() -> None:
 
 def _file(folder: Path, **arrays: object) -> Path:
     path = folder / "operands.npz"
-    np.savez(path, **{name: np.asarray(value) for name, value in arrays.items()})
+    content: dict[str, Any] = {name: np.asarray(value) for name, value in arrays.items()}
+    np.savez(path, **content)
     return path
 
 

@@ -6,14 +6,14 @@ import pytest
 
 from characterize.netlist.netlist import netlist_from_verilog
 from characterize.synthesis.multipliers import mac_design
-from characterize.synthesis.yosys import Design, synthesize
+from characterize.synthesis.yosys import Design, Synthesis, synthesize
 from characterize.technology.load import embedded_library
 from hwsim.errors import InputError
 
 HEAD = "module mac(input clk, input en, input [7:0] weight, input [7:0] activation, output reg [31:0] psum_out);\n"
 
 
-def build(tmp_path: Path, body: str, top: str = "mac", parameters: dict[str, int] | None = None):
+def build(tmp_path: Path, body: str, top: str = "mac", parameters: dict[str, int] | None = None) -> Synthesis:
     file = tmp_path / "mine.v"
     file.write_text(HEAD + body + "\nendmodule\n")
     return synthesize(Design((file,), top, parameters or {}), embedded_library(), 1000.0)

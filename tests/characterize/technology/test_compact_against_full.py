@@ -16,9 +16,11 @@ from characterize.spec import Accounting, Dataflow, OperandSpec
 from characterize.streams.stimulus import stream_generator
 from characterize.synthesis.multipliers import DEFAULT_MULTIPLIER, mac_design
 from characterize.technology.cell_library import CellLibrary
-from characterize.technology.load import embedded_library, read_liberty
+from characterize.technology.liberty_reader import read_liberty
+from characterize.technology.load import embedded_library
+from hwsim.vocabulary import Precision
 
-PAIRS = [(2, 2), (4, 4), (4, 8), (8, 4), (8, 8)]
+PAIRS = [Precision(2, 2), Precision(4, 4), Precision(4, 8), Precision(8, 4), Precision(8, 8)]
 PERIOD_PS = 1500.0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from characterize.technology.cell_library import CellLibrary, Sense, Table
+from characterize.technology.cell_library import CellLibrary, PowerArc, Sense, Table, TimingArc
 from characterize.technology.liberty_reader import read_liberty
 from characterize.technology.liberty_writer import write_liberty
 from characterize.technology.load import embedded_library
@@ -120,7 +120,9 @@ def test_written_liberty_reads_back_the_same(tmp_path: Path) -> None:
         other = again[name]
         assert other.flip_flop == cell.flip_flop
         assert other.leakage_nw == pytest.approx(cell.leakage_nw, rel=1e-5)
-        for a, b in zip((*cell.timing, *cell.power), (*other.timing, *other.power), strict=True):
+        arcs: list[TimingArc | PowerArc] = [*cell.timing, *cell.power]
+        others: list[TimingArc | PowerArc] = [*other.timing, *other.power]
+        for a, b in zip(arcs, others, strict=True):
             assert (a.when is None) == (b.when is None)
             assert a.when is None or b.when is None or a.when.truth_table == b.when.truth_table
             for key, table in vars(a).items():

@@ -30,12 +30,13 @@ def test_it_is_smaller_answers_as_measured_and_leaves_the_model_alone(tmp_path: 
     small = compressed_module(graph, model, calibration, POLICY)
 
     assert not small.training
-    assert small.get_submodule("conv2").weight.shape[0] == 8
-    assert small.get_submodule("conv3").weight.shape[1] == 8
+    assert small.get_parameter("conv2.weight").shape[0] == 8
+    assert small.get_parameter("conv3.weight").shape[1] == 8
     assert sum(p.numel() for p in small.parameters()) < sum(p.numel() for p in model.parameters()) - 16 * 8 * 9
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
-    evaluator = Evaluator(graph, model, *data.validation, calibration)
+    images, labels = data.validation
+    evaluator = Evaluator(graph, model, images, labels, calibration)
     evaluator.set_policies([POLICY.layer(layer.name) for layer in graph.layers])
     logits = small(data.validation.images)
     assert (logits.argmax(1) == evaluator.logits().argmax(1)).float().mean() > 0.995

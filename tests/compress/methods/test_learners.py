@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,7 +122,7 @@ def test_rainbow_learns_the_pruner_of_each_state_over_several_steps() -> None:
     assert [learner.act(_state(step), _identity, noisy=False) for step in range(2)] == [2, 0]
 
 
-def _through_a_file(state: dict) -> dict:
+def _through_a_file(state: dict[str, Any]) -> dict[str, Any]:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     buffer.seek(0)

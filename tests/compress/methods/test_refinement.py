@@ -7,53 +7,55 @@ from pathlib import Path
 
 import pytest
 
+from compress.images.split import Split
 from compress.methods.refinement.local_search import Refinement, RefinementSpec
 from compress.oracle.measurement import Observation
 from compress.policy import LayerPolicy, Policy
 from compress.searching.archive import Archive
-from compress.searching.loop import Phase, SearchLoop
+from compress.searching.loop import Phase, Progress, Row, SearchLoop
 from compress.searching.method import SearchBudget
-from compress.searching.problem import AccuracyBudget, SearchProblem
+from compress.searching.problem import AccuracyBudget, Candidate, SearchProblem
 from compress.searching.reward import load_reward
+from tests.reference.toy_oracle import ToyOracle
 
 DEPTH, NOISE = 5, 3.0
 
 
-def flattering(toy_oracle):
-    """Return an oracle whose validation sample flatters each policy by up to 3 points, whose wider sample tells."""
+class Flattering(ToyOracle):
+    """An oracle whose validation sample flatters each policy by up to 3 points, whose wider sample tells."""
 
-    class Flattering(toy_oracle):
-        def evaluate(self, policy: Policy, split: str = "validation"):
-            self.evaluations += split == "wider"  # it has twice as many images
-            measured = super().evaluate(policy, split)
-            if split != "validation":
-                return measured
-            luck = NOISE * zlib.crc32(repr(policy.as_json()).encode()) / 2**32
-            return measured.model_copy(update={"accuracy_pct": measured.accuracy_pct + luck})
+    def evaluate(self, policy: Policy, split: str = "validation") -> Observation:
+        self.evaluations += split == "wider"  # it has twice as many images
+        measured = super().evaluate(policy, split)
+        if split != "validation":
+            return measured
+        luck = NOISE * zlib.crc32(repr(policy.as_json()).encode()) / 2**32
+        return measured.model_copy(update={"accuracy_pct": measured.accuracy_pct + luck})
 
-    return Flattering(DEPTH, seed=2)
+
+class NothingFree(ToyOracle):
+    """An oracle to which each bit and each pruned weight of any layer costs accuracy."""
+
+    points_per_distortion = 100.0
+
+    def _measure(self, choices: list[LayerPolicy]) -> Observation:
+        measured = super()._measure(choices)
+        loss_pct = loss_of(measured) + sum(0.5 * c.sparsity + 0.05 * (8 - c.bits) for c in choices)
+        seen = {"accuracy_pct": 95.0 - loss_pct, "distortion": loss_pct / self.points_per_distortion}
+        return measured.model_copy(update=seen)
 
 
 def loss_of(measured: Observation) -> float:
     return 95.0 - measured.accuracy_pct
 
 
-def nothing_free(toy_oracle, points_per_distortion: float = 100.0):
-    """Return a class of oracles in which each bit and each pruned weight of any layer costs accuracy."""
-
-    def losing(measured: Observation, loss_pct: float) -> Observation:
-        seen = {"accuracy_pct": 95.0 - loss_pct, "distortion": loss_pct / points_per_distortion}
-        return measured.model_copy(update=seen)
-
-    class NothingFree(toy_oracle):
-        def _measure(self, choices):
-            measured = super()._measure(choices)
-            return losing(measured, loss_of(measured) + sum(0.5 * c.sparsity + 0.05 * (8 - c.bits) for c in choices))
-
-    return NothingFree
+def final_of(refinement: Refinement, episode: int) -> Candidate:
+    final = refinement.run_episode(episode).final
+    assert final is not None
+    return final
 
 
-def refine(oracle, wider: float, episodes: int = 30) -> tuple[SearchLoop, SearchProblem]:
+def refine(oracle: ToyOracle, wider: float, episodes: int = 30) -> tuple[SearchLoop, SearchProblem]:
     problem = SearchProblem(oracle, load_reward(), AccuracyBudget(2.0, 10**6), wider=wider)
     archive = Archive()
     refinement = Refinement(problem, archive, SearchBudget(episodes, DEPTH), RefinementSpec(), 0)
@@ -67,18 +69,18 @@ def true_loss_pct(loop: SearchLoop, problem: SearchProblem) -> float:
     assert best is not None
     names = problem.names
     policy = Policy(dict(zip(names, best.choices, strict=True)))
-    return loss_of(problem.oracle.evaluate(policy, split="wider"))
+    return loss_of(problem.oracle.evaluate(policy, split=Split.WIDER))
 
 
-def test_a_wider_sample_keeps_what_one_sample_flatters_out(toy_oracle) -> None:
-    fooled = true_loss_pct(*refine(flattering(toy_oracle), wider=0.0))
-    told = true_loss_pct(*refine(flattering(toy_oracle), wider=2.0))
+def test_a_wider_sample_keeps_what_one_sample_flatters_out() -> None:
+    fooled = true_loss_pct(*refine(Flattering(DEPTH, seed=2), wider=0.0))
+    told = true_loss_pct(*refine(Flattering(DEPTH, seed=2), wider=2.0))
     assert fooled > 2.0 + NOISE / 3  # the search picks the luckiest
     assert told <= 2.0 + NOISE / 3  # a third of the images may still flatter
 
 
-def test_checks_count_as_what_they_look_at(toy_oracle) -> None:
-    loop, problem = refine(flattering(toy_oracle), wider=2.0, episodes=12)
+def test_checks_count_as_what_they_look_at() -> None:
+    loop, problem = refine(Flattering(DEPTH, seed=2), wider=2.0, episodes=12)
     spent = [row["evaluations"] for row in loop.progress.rows]
     assert abs(spent[-1] - 12 * DEPTH) <= 2  # a trade that is checked takes three at once
     # the three best starts are checked at once
@@ -87,9 +89,9 @@ def test_checks_count_as_what_they_look_at(toy_oracle) -> None:
 
 
 @pytest.mark.parametrize("wider", [0.0, 2.0])
-def test_a_refinement_continues_to_the_identical_result(toy_oracle, tmp_path: Path, wider: float) -> None:
+def test_a_refinement_continues_to_the_identical_result(tmp_path: Path, wider: float) -> None:
     def loop_in(folder: Path) -> SearchLoop:
-        problem = SearchProblem(flattering(toy_oracle), load_reward(), AccuracyBudget(2.0, 10**6), wider=wider)
+        problem = SearchProblem(Flattering(DEPTH, seed=2), load_reward(), AccuracyBudget(2.0, 10**6), wider=wider)
         archive = Archive()
         refinement = Refinement(problem, archive, SearchBudget(20, DEPTH), RefinementSpec(), 3)
         return SearchLoop(problem, [Phase(refinement, 20)], archive, folder)
@@ -102,7 +104,7 @@ def test_a_refinement_continues_to_the_identical_result(toy_oracle, tmp_path: Pa
         loop = loop_in(tmp_path / "cut")
         loop.resume()
 
-        def observe(progress, row, archive, stop: int = stop) -> None:
+        def observe(progress: Progress, row: Row, archive: Archive, stop: int = stop) -> None:
             if len(progress.rows) == stop:
                 raise KeyboardInterrupt
 
@@ -116,24 +118,24 @@ def test_a_refinement_continues_to_the_identical_result(toy_oracle, tmp_path: Pa
 
 
 @pytest.mark.parametrize("wider", [0.0, 2.0])
-def test_a_shallow_network_starts_from_the_best_uniform_precision_too(toy_oracle, wider: float) -> None:
+def test_a_shallow_network_starts_from_the_best_uniform_precision_too(wider: float) -> None:
     """Two layers measure six precisions in three episodes; the start is chosen after the last of them."""
-    oracle = toy_oracle(2, seed=1)
+    oracle = ToyOracle(2, seed=1)
     oracle.bits[:] = 3  # three bits everywhere cost no accuracy, and are measured in the third episode
     problem = SearchProblem(oracle, load_reward(), AccuracyBudget(2.0, 10**6), wider=wider)
     refinement = Refinement(problem, Archive(), SearchBudget(9, 2), RefinementSpec(), 0)
-    finals = [refinement.run_episode(episode).final for episode in range(4)]
+    finals = [final_of(refinement, episode) for episode in range(4)]
     assert [final.choices[0].bits for final in finals[:2]] == [6, 4]
     assert {layer.bits for layer in finals[3].choices} == {3}
 
 
-def test_edits_are_ranked_by_what_they_do_to_all_logits_not_by_a_handful_of_answers(toy_oracle) -> None:
+def test_edits_are_ranked_by_what_they_do_to_all_logits_not_by_a_handful_of_answers() -> None:
     """With accuracies that say nothing but luck about a single edit, only the distortion leads to what is cheap."""
 
-    class Lucky(toy_oracle):
+    class Lucky(ToyOracle):
         blind = False
 
-        def _measure(self, choices):
+        def _measure(self, choices: list[LayerPolicy]) -> Observation:
             measured = super()._measure(choices)
             luck = NOISE * (zlib.crc32(repr(choices).encode()) / 2**32 - 0.5)
             seen = {"accuracy_pct": measured.accuracy_pct - luck, "distortion": measured.distortion * (not self.blind)}
@@ -143,7 +145,7 @@ def test_edits_are_ranked_by_what_they_do_to_all_logits_not_by_a_handful_of_answ
         oracle = Lucky(DEPTH, seed=2)
         oracle.blind = blind
         loop, _ = refine(oracle, wider=0.0)
-        honest = toy_oracle(DEPTH, seed=2)
+        honest = ToyOracle(DEPTH, seed=2)
         names = [layer.name for layer in honest.layers]
         policies = [Policy(dict(zip(names, found.choices, strict=True))) for found in loop.archive.front()]
         measured = [honest.evaluate(policy) for policy in policies]
@@ -153,8 +155,8 @@ def test_edits_are_ranked_by_what_they_do_to_all_logits_not_by_a_handful_of_answ
     assert cost(blind=False) < cost(blind=True) - 0.05
 
 
-def test_no_start_is_measured_that_is_harder_than_a_ruined_one(toy_oracle) -> None:
-    oracle = toy_oracle(DEPTH, seed=2)
+def test_no_start_is_measured_that_is_harder_than_a_ruined_one() -> None:
+    oracle = ToyOracle(DEPTH, seed=2)
     oracle.bits[:] = 6
     problem = SearchProblem(oracle, load_reward(), AccuracyBudget(2.0, 10**6))
     starts = [(LayerPolicy("level", sparsity, 8),) * DEPTH for sparsity in (0.05, 0.9, 0.95)]
@@ -166,30 +168,30 @@ def test_no_start_is_measured_that_is_harder_than_a_ruined_one(toy_oracle) -> No
     assert tried[:5] == [(7, 0.0), (6, 0.0), (5, 0.0), (8, 0.05), (8, 0.9)]  # not four bits, not 0.95
 
 
-def test_small_edits_are_taken_without_a_check_each(toy_oracle) -> None:
+def test_small_edits_are_taken_without_a_check_each() -> None:
     def checks(trusted_points: float) -> int:
-        counted = []
+        counted: list[str] = []
 
-        class Counting(nothing_free(toy_oracle)):
-            def evaluate(self, policy: Policy, split: str = "validation"):
+        class Counting(NothingFree):
+            def evaluate(self, policy: Policy, split: str = "validation") -> Observation:
                 counted.append(split)
                 return super().evaluate(policy, split)
 
         problem = SearchProblem(Counting(DEPTH, seed=2), load_reward(), AccuracyBudget(2.0, 10**6), wider=2.0)
         spec = RefinementSpec(trusted_points=trusted_points)
         refinement = Refinement(problem, Archive(), SearchBudget(20, DEPTH), spec, 0)
-        finals = [refinement.run_episode(episode).final for episode in range(20)]
+        finals = [final_of(refinement, episode) for episode in range(20)]
         assert finals[-1].loss_pct <= 2.0
         return counted.count("wider")
 
     assert checks(0.0) > 1.5 * checks(1.0)
 
 
-def test_trust_that_led_beyond_the_budget_is_taken_back(toy_oracle) -> None:
+def test_trust_that_led_beyond_the_budget_is_taken_back() -> None:
     """The wider sample loses three times as much as the first one promises: what a check kept is returned to."""
 
-    class Disappointing(nothing_free(toy_oracle)):
-        def evaluate(self, policy: Policy, split: str = "validation"):
+    class Disappointing(NothingFree):
+        def evaluate(self, policy: Policy, split: str = "validation") -> Observation:
             measured = super().evaluate(policy, split)
             factor = 3.0 if split == "wider" else 1.0
             return measured.model_copy(update={"accuracy_pct": 95.0 - factor * loss_of(measured)})
@@ -197,25 +199,27 @@ def test_trust_that_led_beyond_the_budget_is_taken_back(toy_oracle) -> None:
     problem = SearchProblem(Disappointing(DEPTH, seed=2), load_reward(), AccuracyBudget(2.0, 10**6), wider=2.0)
     spec = RefinementSpec(trusted_points=1.5)
     refinement = Refinement(problem, Archive(), SearchBudget(60, DEPTH), spec, 0)
-    finals = [refinement.run_episode(episode).final for episode in range(60)]
+    finals = [final_of(refinement, episode) for episode in range(60)]
     assert finals[-1].loss_pct <= problem.budget.target_pct
     assert finals[-1].cost < 0.8
 
 
-def test_a_sample_on_which_nothing_is_lost_is_not_trusted_blindly(toy_oracle) -> None:
+def test_a_sample_on_which_nothing_is_lost_is_not_trusted_blindly() -> None:
     """ResNet18, seed 1: its 500 images lost nothing at first, so no edit seemed to cost anything, and 99 % went."""
 
-    class Lucky(nothing_free(toy_oracle, points_per_distortion=50.0)):
-        def evaluate(self, policy: Policy, split: str = "validation"):
+    class Lucky(NothingFree):
+        points_per_distortion = 50.0
+
+        def evaluate(self, policy: Policy, split: str = "validation") -> Observation:
             measured = super().evaluate(policy, split)
             return measured if split == "wider" else measured.model_copy(update={"accuracy_pct": 95.4})
 
     problem = SearchProblem(Lucky(DEPTH, seed=2), load_reward(), AccuracyBudget(2.0, 10**6), wider=2.0)
     refinement = Refinement(problem, Archive(), SearchBudget(40, DEPTH), RefinementSpec(), 0)
-    finals = [refinement.run_episode(episode).final for episode in range(40)]
+    finals = [final_of(refinement, episode) for episode in range(40)]
     policies = [
         Policy(dict(zip(problem.names, final.choices, strict=True))) for final in finals[5:]
     ]  # after the starts
-    true_pct = [loss_of(problem.oracle.evaluate(policy, split="wider")) for policy in policies]
+    true_pct = [loss_of(problem.oracle.evaluate(policy, split=Split.WIDER)) for policy in policies]
     assert max(true_pct) < 6.0  # a third of the images says that nothing is lost: 4 points there, and a little trust
     assert finals[-1].cost < 0.8

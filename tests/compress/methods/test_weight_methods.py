@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_the_bits_meet_the_budget_near_the_best_choice() -> None:
     weights, choices = _weights(), [2, 4, 8]
     kept = [weight.numel() for weight in weights]
 
-    def error(bits) -> float:
+    def error(bits: Sequence[int]) -> float:
         return sum(float((w - quantized(w, b)).square().sum()) for w, b in zip(weights, bits, strict=True))
 
     for budget in (24 * 8 * 3, 24 * 14, 24 * 10, 24 * 6):

@@ -24,7 +24,7 @@ PARAMETERS = {
 # He et al., CVPR 2016, table 6: 0.27M, 0.46M, 0.66M and 0.85M
 CIFAR_RESNET_MILLIONS = {"resnet20-cifar": 0.27, "resnet32-cifar": 0.46, "resnet44-cifar": 0.66, "resnet56-cifar": 0.85}
 # names and shapes in the public checkpoints
-CHECKPOINT_KEYS = {
+CHECKPOINT_KEYS: dict[str, dict[str, tuple[int, ...]]] = {
     "resnet50": {
         "layer1.0.downsample.0.weight": (256, 64, 1, 1),
         "layer4.2.bn3.running_var": (2048,),
@@ -109,7 +109,7 @@ def test_classes_that_do_not_match_are_named(monkeypatch: pytest.MonkeyPatch) ->
 def test_nan_in_a_users_own_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> torch.nn.Module:
         model = build_model("digits-cnn")
-        model.bn2.bias.data[3] = float("nan")
+        model.get_parameter("bn2.bias").data[3] = float("nan")
         return model
 
     monkeypatch.setattr("compress.models.digits.broken", broken, raising=False)

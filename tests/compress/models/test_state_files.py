@@ -46,8 +46,9 @@ def test_half_precision_and_wrapped_checkpoints_load_as_float32(tmp_path: Path) 
     torch.save({"state_dict": state, "epoch": 3}, tmp_path / "w.pth")
     model = build_model("digits-cnn")
     load_weights(model, tmp_path / "w.pth")
-    assert model.conv2.weight.dtype == torch.float32
-    assert torch.equal(model.conv2.weight, state["module.conv2.weight"].float())
+    weight = model.get_parameter("conv2.weight")
+    assert weight.dtype == torch.float32
+    assert torch.equal(weight, state["module.conv2.weight"].float())
 
 
 def test_a_pickle_that_runs_code_is_refused_and_does_not_run(tmp_path: Path) -> None:

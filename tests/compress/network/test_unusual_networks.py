@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from compress.deployment.channel_removal import mask_filters, private_copy, remove_channels
+from compress.network.graph import Mask
 from compress.network.trace import trace
 from hwsim.errors import InputError
 from tests.reference.unusual_networks import NAMES, build
@@ -37,7 +38,7 @@ def test_removed_equals_masked(name: str, seed: int) -> None:
     images = torch.randn(3, *IMAGE, generator=torch.Generator().manual_seed(seed))
     graph = trace(model, images[:1])
     rng = np.random.default_rng(seed)
-    masks = {}
+    masks: dict[str, Mask] = {}
     for layer in graph.layers:
         if layer.group is not None:
             for other, mask in graph.spread(layer.name, rng.random(layer.weight_shape[0]) < 0.6).items():

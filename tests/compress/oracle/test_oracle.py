@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from compress.images.dataset import Dataset, load_data
+from compress.images.split import Split
 from compress.models.load import load_model
 from compress.network.trace import trace
 from compress.oracle.oracle import Oracle, build_oracle, float_size_bytes
@@ -68,7 +69,7 @@ def test_an_evaluation_does_not_disturb_the_episode(oracle: Oracle) -> None:
     oracle.reset()
     oracle.step(0, LayerPolicy("level", 0.5, 4))
     oracle.evaluate(uniform_policy(names(oracle), LayerPolicy("l1_ranked", 0.5, 3)))
-    oracle.evaluate(Policy({}), split="test")
+    oracle.evaluate(Policy({}), split=Split.TEST)
     disturbed = oracle.step(1, LayerPolicy("level", 0.5, 4))
     oracle.reset()
     oracle.step(0, LayerPolicy("level", 0.5, 4))
@@ -84,7 +85,7 @@ def test_measuring_on_other_images_in_between_changes_nothing(data: Dataset) -> 
         first = int(rng.integers(len(layers)))  # the first layers stay as they are: their activations are kept
         for name in names(oracle)[:first]:
             layers[name] = LayerPolicy()
-        split = "wider" if turn % 3 == 1 else "validation"
+        split = Split.WIDER if turn % 3 == 1 else Split.VALIDATION
         measured, fresh = oracle.evaluate(Policy(layers), split), build(data, images=60)
         assert measured == fresh.evaluate(Policy(layers), split)
 
@@ -121,7 +122,7 @@ def test_evaluations_are_counted(data: Dataset) -> None:
     assert oracle.evaluations == 0
     oracle.step(0, LayerPolicy())
     oracle.evaluate(Policy({}))
-    oracle.evaluate(Policy({}), split="test")
+    oracle.evaluate(Policy({}), split=Split.TEST)
     assert oracle.evaluations == 3
 
 
@@ -136,11 +137,11 @@ def test_unknown_names_and_splits_are_said(oracle: Oracle) -> None:
     with pytest.raises(InputError, match="did you mean conv"):
         oracle.evaluate(Policy({"conv9": LayerPolicy()}))
     with pytest.raises(InputError, match="use validation or test"):
-        oracle.evaluate(Policy({}), split="training")
+        oracle.evaluate(Policy({}), split="training")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="test split"):
-        Oracle(oracle.evaluator, oracle.energy_model).evaluate(Policy({}), split="test")
+        Oracle(oracle.evaluator, oracle.energy_model).evaluate(Policy({}), split=Split.TEST)
     with pytest.raises(InputError, match="--energy: unknown value 'nonsense': known: paper, simulated"):
-        MeasurementSpec(energy="nonsense")  # type: ignore[arg-type]
+        MeasurementSpec(energy="nonsense")
 
 
 def test_simulated_energy_is_that_of_the_pruned_shapes(data: Dataset) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -194,8 +196,9 @@ def test_bernoulli_keeps_at_least_one_filter() -> None:
     "name,lacking", [("bernoulli", "generator"), ("snip", "gradient"), ("fm_reconstruction", "samples")]
 )
 def test_a_missing_input_is_said(name: str, lacking: str) -> None:
+    without: dict[str, Any] = {lacking: None}
     with pytest.raises(RunError, match=f"'{name}' needs"):
-        prune(name, context(0.5, **{lacking: None}))
+        prune(name, context(0.5, **without))
 
 
 def test_weights_with_nan_are_refused() -> None:

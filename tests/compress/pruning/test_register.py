@@ -51,7 +51,9 @@ def test_its_filters_really_go_and_it_is_priced_and_exported(geometric_median: s
     assert cost.energy_pj < dense.energy_pj
 
     network = deploy_policy(graph, model, Calibration(graph, model, data.calibration, data.calibration_labels), policy)
-    shapes = {name: network.module.get_submodule(name).weight.shape for name in ("conv2", "conv3", "conv5", "conv6")}
+    shapes = {
+        name: network.module.get_parameter(f"{name}.weight").shape for name in ("conv2", "conv3", "conv5", "conv6")
+    }
     assert [shapes[name][0] for name in ("conv2", "conv5")] == [8, 16]
     assert [shapes[name][1] for name in ("conv3", "conv6")] == [8, 16]
     assert onnx_model(network).graph.node

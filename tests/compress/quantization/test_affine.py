@@ -42,7 +42,7 @@ def test_bits_outside_2_to_8_are_refused(bits: object) -> None:
     with pytest.raises(InputError, match="from 2 to 8"):
         weight_affine(torch.ones(2, 2), bits)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="from 2 to 8"):
-        laplace_clip(bits)  # type: ignore[arg-type]
+        laplace_clip(bits)
     with pytest.raises(InputError, match="from 2 to 8"):
         activation_affine(statistics(torch.ones(3)), bits)  # type: ignore[arg-type]
 

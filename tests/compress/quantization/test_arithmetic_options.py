@@ -112,7 +112,7 @@ def test_scales_of_channels_have_no_onnx_form(tmp_path: Path) -> None:
 )
 def test_an_unknown_choice_is_said(option: str, value: str) -> None:
     with pytest.raises(InputError, match=f"--{option.replace('_', '-')}: unknown"):
-        SearchSpec(model="digits-cnn", data="digits", **{option: value})  # type: ignore[arg-type]
+        SearchSpec(model="digits-cnn", data="digits", **{option: value})
 
 
 @settings(max_examples=30, deadline=None)

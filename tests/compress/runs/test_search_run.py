@@ -18,19 +18,19 @@ from hwsim.energy.mac_table import SHIPPED_TABLE
 BASE = ["search", "--model", "digits-cnn", "--data", "digits", "--seed", "3", "--threads", "1"]
 
 
-def _compress(*arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+def _compress(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     result = subprocess.run([sys.executable, "-m", "compress", *arguments], capture_output=True, text=True, check=False)
     if check:
         assert result.returncode == 0, result.stderr
     return result
 
 
-def _search(out: Path, *arguments: str) -> subprocess.CompletedProcess:
+def _search(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return _compress(*BASE, "--out", str(out), *arguments)
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("session") / "run"
     _search(out, "--method", "composite", "--episodes", "4", "--refine", "2")
     return out
@@ -122,7 +122,7 @@ def test_ctrl_c_is_one_line_and_says_how_to_continue(tmp_path: Path) -> None:
     assert not (out / "result.json").exists()
 
 
-def _wait_for(path: Path, process: subprocess.Popen) -> None:
+def _wait_for(path: Path, process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
     for _ in range(1200):
         if path.exists():
             return

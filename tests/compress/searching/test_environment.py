@@ -1,4 +1,5 @@
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,26 +8,27 @@ from gymnasium.utils.env_checker import check_env
 from compress.policy import DENSE_8BIT, LayerPolicy
 from compress.searching.actions import ActionSpec, policy_of
 from compress.searching.environment import STATE_SIZE, CompressionEnv, static_features
-from compress.searching.problem import AccuracyBudget, SearchProblem
+from compress.searching.problem import AccuracyBudget, Candidate, SearchProblem
 from compress.searching.reward import load_reward
 from compress.vocabulary import Metric, RewardMode
 from hwsim.errors import InputError
+from tests.reference.toy_oracle import ToyOracle
 
 
-def _problem(toy_oracle, depth: int = 4, metric: Metric = Metric.ENERGY) -> SearchProblem:
-    return SearchProblem(toy_oracle(depth), load_reward(), AccuracyBudget(2.0, 1000), metric=metric)
+def _problem(depth: int = 4, metric: Metric = Metric.ENERGY) -> SearchProblem:
+    return SearchProblem(ToyOracle(depth), load_reward(), AccuracyBudget(2.0, 1000), metric=metric)
 
 
 @pytest.mark.parametrize("mode", list(RewardMode))
 @pytest.mark.parametrize("depth", [1, 4])
-def test_gymnasium_accepts_the_environment(toy_oracle, mode: RewardMode, depth: int) -> None:
+def test_gymnasium_accepts_the_environment(mode: RewardMode, depth: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(CompressionEnv(_problem(toy_oracle, depth), mode), skip_render_check=True)
+        check_env(CompressionEnv(_problem(depth), mode), skip_render_check=True)
 
 
-def test_the_state_is_equation_1(toy_oracle) -> None:
-    problem = _problem(toy_oracle)
+def test_the_state_is_equation_1() -> None:
+    problem = _problem()
     env = CompressionEnv(problem)
     state, _ = env.reset()
     assert state.shape == (STATE_SIZE,)
@@ -43,20 +45,21 @@ def test_the_state_is_equation_1(toy_oracle) -> None:
     assert state[12:].tolist() == [0.5, 0.25]
 
 
-def test_static_features_lie_in_0_1_and_name_the_kind(toy_oracle) -> None:
-    oracle = toy_oracle(3)
-    features = static_features(oracle.layers)
+def test_static_features_lie_in_0_1_and_name_the_kind() -> None:
+    oracle = ToyOracle(3)
+    features = static_features(list(oracle.layers))
     assert features.min() >= 0.0 and features.max() <= 1.0
     assert (features[:, 1] == 0.0).all()
     object.__setattr__(oracle.layers[2], "kind", "fc")
-    assert static_features(oracle.layers)[:, 1].tolist() == [0.0, 0.0, 1.0]
+    assert static_features(list(oracle.layers))[:, 1].tolist() == [0.0, 0.0, 1.0]
 
 
-def test_the_reward_modes_pay_the_same_table(toy_oracle) -> None:
+def test_the_reward_modes_pay_the_same_table() -> None:
     actions = np.random.default_rng(0).random((4, 3)).astype(np.float32)
-    paid = {}
+    paid: dict[RewardMode, list[float]] = {}
+    candidates: list[Candidate]
     for mode in RewardMode:
-        problem = _problem(toy_oracle)
+        problem = _problem()
         env = CompressionEnv(problem, mode)
         env.reset()
         paid[mode], candidates = [], []
@@ -76,8 +79,8 @@ def test_the_reward_modes_pay_the_same_table(toy_oracle) -> None:
 
 
 @pytest.mark.parametrize("metric", list(Metric))
-def test_the_metric_is_what_the_gain_is_of(toy_oracle, metric: Metric) -> None:
-    problem = _problem(toy_oracle, metric=metric)
+def test_the_metric_is_what_the_gain_is_of(metric: Metric) -> None:
+    problem = _problem(metric=metric)
     choices = [LayerPolicy("level", 0.5, 4)] * 4
     candidate = problem.measure(choices, 0)
     found, base = candidate.measurement, problem.oracle.baseline
@@ -108,7 +111,7 @@ def test_pruners_share_the_interval_equally() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"max_sparsity": 0.0}, {"max_sparsity": 1.2}, {"min_bits": 1}, {"min_bits": 9}, {"pruners": ()}]
 )
-def test_bounds_that_make_no_sense_are_refused(wrong: dict) -> None:
+def test_bounds_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="--"):
         ActionSpec(**wrong)
 

@@ -17,13 +17,14 @@ from compress.methods.refinement.local_search import Refinement, RefinementSpec
 from compress.policy import LayerPolicy
 from compress.searching.archive import Archive, candidate_from, candidate_state
 from compress.searching.checkpoint import CURRENT, PREVIOUS, load_checkpoint, save_checkpoint
-from compress.searching.loop import Phase, SearchLoop
-from compress.searching.method import SearchBudget
+from compress.searching.loop import Observer, Phase, Progress, Row, SearchLoop
+from compress.searching.method import EpisodeOutcome, SearchBudget, SearchMethod
 from compress.searching.problem import AccuracyBudget, Candidate, SearchProblem
 from compress.searching.reward import load_reward
 from compress.searching.selection import Confirmation, select
 from hwsim.errors import InputError, RunError
 from tests.reference.finished_search import candidate as made_up
+from tests.reference.toy_oracle import ToyOracle
 
 DEPTH = 4
 SMALL = CompositeSpec(
@@ -32,7 +33,6 @@ SMALL = CompositeSpec(
 
 
 def _loop(
-    toy_oracle,
     folder: Path | None,
     method: str = "composite",
     episodes: int = 12,
@@ -40,9 +40,10 @@ def _loop(
     *,
     stop_at: float | None = None,
 ) -> SearchLoop:
-    problem = SearchProblem(toy_oracle(DEPTH), load_reward(), AccuracyBudget(2.0, 100_000))
+    problem = SearchProblem(ToyOracle(DEPTH), load_reward(), AccuracyBudget(2.0, 100_000))
     archive = Archive()
     budget = SearchBudget(episodes, DEPTH)
+    main: SearchMethod
     if method == "composite":
         main = CompositeAgent(problem, budget, SMALL.scaled(episodes), seed)
     elif method == "random":
@@ -57,51 +58,51 @@ class _Stop(Exception):
     pass
 
 
-def _stop_after(count: int):
-    def observe(progress, row, archive) -> None:
+def _stop_after(count: int) -> Observer:
+    def observe(progress: Progress, row: Row, archive: Archive) -> None:
         if len(progress.rows) == count:
             raise _Stop
 
     return observe
 
 
-def _ignore(progress, row, archive) -> None:
+def _ignore(progress: Progress, row: Row, archive: Archive) -> None:
     pass
 
 
 @pytest.mark.parametrize("stop_at", [5.0, 20.0, 99.0])
-def test_a_search_stops_at_the_first_policy_that_saves_what_was_asked_for(toy_oracle, tmp_path, stop_at: float) -> None:
-    whole = _loop(toy_oracle, None, "random")
+def test_a_search_stops_at_the_first_policy_that_saves_what_was_asked_for(tmp_path: Path, stop_at: float) -> None:
+    whole = _loop(None, "random")
     whole.run(_ignore)
     wanted = [row["episode"] for row in whole.progress.rows if row["best_gain_pct"] >= stop_at]
     assert bool(wanted) == (stop_at < 99.0)
     episodes = wanted[0] + 1 if wanted else len(whole.progress.rows)
-    loop = _loop(toy_oracle, tmp_path, "random", stop_at=stop_at)
+    loop = _loop(tmp_path, "random", stop_at=stop_at)
     loop.run(_ignore)
     assert loop.progress.rows == whole.progress.rows[:episodes]
     assert loop.stopped() == bool(wanted)
-    again = _loop(toy_oracle, tmp_path, "random", stop_at=stop_at)  # killed before its result was written
+    again = _loop(tmp_path, "random", stop_at=stop_at)  # killed before its result was written
     assert again.resume() is None
     again.run(_ignore)
     assert again.progress.rows == loop.progress.rows
 
 
-def test_the_time_that_checkpoints_take_is_counted(toy_oracle, tmp_path: Path, monkeypatch) -> None:
+def test_the_time_that_checkpoints_take_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("compress.searching.loop.save_checkpoint", lambda folder, content: time.sleep(0.02))
-    loop = _loop(toy_oracle, tmp_path, "random", episodes=4)
+    loop = _loop(tmp_path, "random", episodes=4)
     loop.run(_ignore)
     assert loop.progress.saving_s >= 7 * 0.02
 
 
 @pytest.mark.parametrize("method", ["composite", "random", "uniform"])
 @pytest.mark.parametrize("stop", [1, 5, 12, 13])
-def test_a_resumed_search_ends_as_an_uninterrupted_one(toy_oracle, tmp_path: Path, method: str, stop: int) -> None:
-    whole = _loop(toy_oracle, None, method)
+def test_a_resumed_search_ends_as_an_uninterrupted_one(tmp_path: Path, method: str, stop: int) -> None:
+    whole = _loop(None, method)
     whole.run(_ignore)
-    first = _loop(toy_oracle, tmp_path, method)
+    first = _loop(tmp_path, method)
     with pytest.raises(_Stop):
         first.run(_stop_after(stop))
-    second = _loop(toy_oracle, tmp_path, method, seed=0)
+    second = _loop(tmp_path, method, seed=0)
     assert second.resume() is None
     second.run(_ignore)
     assert second.progress.rows == whole.progress.rows
@@ -110,23 +111,23 @@ def test_a_resumed_search_ends_as_an_uninterrupted_one(toy_oracle, tmp_path: Pat
     assert second.progress.evaluations == whole.progress.evaluations == 15 * DEPTH
 
 
-def test_the_same_seed_gives_the_same_search_and_another_seed_another(toy_oracle) -> None:
-    loops = [_loop(toy_oracle, None, seed=seed) for seed in (3, 3, 4)]
+def test_the_same_seed_gives_the_same_search_and_another_seed_another() -> None:
+    loops = [_loop(None, seed=seed) for seed in (3, 3, 4)]
     for loop in loops:
         loop.run(_ignore)
     assert loops[0].progress.rows == loops[1].progress.rows
     assert loops[0].progress.rows != loops[2].progress.rows
 
 
-def test_a_corrupt_checkpoint_falls_back_to_the_one_before_and_says_so(toy_oracle, tmp_path: Path) -> None:
-    whole = _loop(toy_oracle, None)
+def test_a_corrupt_checkpoint_falls_back_to_the_one_before_and_says_so(tmp_path: Path) -> None:
+    whole = _loop(None)
     whole.run(_ignore)
     with pytest.raises(_Stop):
-        _loop(toy_oracle, tmp_path).run(_stop_after(6))
+        _loop(tmp_path).run(_stop_after(6))
     content = bytearray((tmp_path / CURRENT).read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / CURRENT).write_bytes(bytes(content))
-    second = _loop(toy_oracle, tmp_path)
+    second = _loop(tmp_path)
     warning = second.resume()
     assert warning is not None and CURRENT in warning and "corrupt" in warning
     assert len(second.progress.rows) == 5
@@ -135,15 +136,15 @@ def test_a_corrupt_checkpoint_falls_back_to_the_one_before_and_says_so(toy_oracl
 
 
 @pytest.mark.parametrize("missing", ["measurement", "choices"])
-def test_a_checkpoint_of_another_version_is_refused_in_one_line(toy_oracle, tmp_path: Path, missing: str) -> None:
+def test_a_checkpoint_of_another_version_is_refused_in_one_line(tmp_path: Path, missing: str) -> None:
     with pytest.raises(_Stop):
-        _loop(toy_oracle, tmp_path).run(_stop_after(2))
+        _loop(tmp_path).run(_stop_after(2))
     content = load_checkpoint(tmp_path).content
     for candidate in content["archive"]["front"]:
         del candidate[missing]
     save_checkpoint(tmp_path, content)
     with pytest.raises(InputError, match="another version") as caught:
-        _loop(toy_oracle, tmp_path).resume()
+        _loop(tmp_path).resume()
     assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)
 
 
@@ -162,7 +163,7 @@ def test_a_checkpoint_that_wants_to_execute_code_is_refused(tmp_path: Path) -> N
     import pickle
 
     class Evil:
-        def __reduce__(self):
+        def __reduce__(self) -> tuple[object, tuple[Path]]:
             return (Path.touch, (tmp_path / "executed",))
 
     payload = pickle.dumps({"x": Evil()}, protocol=2)
@@ -178,7 +179,9 @@ def test_a_kill_between_the_two_renames_leaves_the_one_before(tmp_path: Path) ->
     assert load_checkpoint(tmp_path).content == {"episode": 1}
 
 
-def test_a_full_disk_is_one_line_and_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch) -> None:
+def test_a_full_disk_is_one_line_and_keeps_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import compress.searching.checkpoint as module
 
     save_checkpoint(tmp_path, {"episode": 1})
@@ -193,15 +196,16 @@ def test_a_full_disk_is_one_line_and_keeps_the_checkpoint_before(tmp_path: Path,
     assert load_checkpoint(tmp_path).content == {"episode": 1}
 
 
-def test_not_a_number_in_the_reward_ends_the_run_and_keeps_the_checkpoint(toy_oracle, tmp_path: Path) -> None:
-    loop = _loop(toy_oracle, tmp_path)
+def test_not_a_number_in_the_reward_ends_the_run_and_keeps_the_checkpoint(tmp_path: Path) -> None:
+    loop = _loop(tmp_path)
     with pytest.raises(_Stop):
         loop.run(_stop_after(8))
     agent = loop.phases[0].method
+    assert isinstance(agent, CompositeAgent)
     agent.ddpg.replay._arrays["reward"][:] = np.nan
     with pytest.raises(RunError, match=r"loss became nan.*--resume"):
         loop.run(_ignore)
-    second = _loop(toy_oracle, tmp_path)
+    second = _loop(tmp_path)
     second.resume()
     assert len(second.progress.rows) == 8
     second.run(_ignore)
@@ -326,19 +330,20 @@ def test_few_confirming_images_leave_no_margin_but_keep_the_budget() -> None:
     assert selection.feasible and 0.5 < (selection.confirmed_loss_pct or 0.0) <= 2.0
 
 
-def test_refinement_comes_near_the_known_optimum(toy_oracle) -> None:
-    problem = SearchProblem(toy_oracle(DEPTH), load_reward(), AccuracyBudget(0.0, 100_000))
+def test_refinement_comes_near_the_known_optimum() -> None:
+    oracle = ToyOracle(DEPTH)
+    problem = SearchProblem(oracle, load_reward(), AccuracyBudget(0.0, 100_000))
     archive = Archive()
     refinement = Refinement(problem, archive, SearchBudget(80, DEPTH), RefinementSpec(), 0)
     loop = SearchLoop(problem, [Phase(refinement, 80)], archive)
     loop.run(_ignore)
     best = archive.cheapest(0.0)
     assert best is not None
-    assert best.cost < problem.oracle.cheapest_cost() + 0.05
+    assert best.cost < oracle.cheapest_cost() + 0.05
 
 
-def test_a_network_of_one_layer_is_searched(toy_oracle) -> None:
-    problem = SearchProblem(toy_oracle(1), load_reward(), AccuracyBudget(2.0, 100_000))
+def test_a_network_of_one_layer_is_searched() -> None:
+    problem = SearchProblem(ToyOracle(1), load_reward(), AccuracyBudget(2.0, 100_000))
     archive = Archive()
     budget = SearchBudget(20, 1)
     agent = CompositeAgent(problem, budget, SMALL.scaled(20), 0)
@@ -347,11 +352,13 @@ def test_a_network_of_one_layer_is_searched(toy_oracle) -> None:
     assert select(archive, problem.budget).feasible
 
 
-def test_ctrl_c_that_something_swallows_stops_after_the_episode(toy_oracle, tmp_path: Path, monkeypatch) -> None:
-    loop = _loop(toy_oracle, tmp_path, "random", episodes=6)
+def test_ctrl_c_that_something_swallows_stops_after_the_episode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = _loop(tmp_path, "random", episodes=6)
     method, run_episode = loop.phases[0].method, loop.phases[0].method.run_episode
 
-    def swallowing(episode: int):
+    def swallowing(episode: int) -> EpisodeOutcome:
         if episode == 2:
             with contextlib.suppress(KeyboardInterrupt):  # as Python does where a finalizer is running
                 signal.raise_signal(signal.SIGINT)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pytest
 
 from compress.oracle.measurement import Observation
 from compress.policy import DENSE_8BIT, LayerPolicy, Policy
@@ -88,9 +87,3 @@ class ToyOracle:
             size_bytes=1000,
             macs=1000,
         )
-
-
-@pytest.fixture(scope="session")
-def toy_oracle() -> type[ToyOracle]:
-    """The class, so that a test can build one of the depth it needs."""
-    return ToyOracle
