@@ -7,9 +7,12 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import ConfigDict
 
 from hwsim.errors import InputError, unknown_name
+from hwsim.files.document import Document
 from hwsim.files.reading import read_json
 from hwsim.files.writing import write_text
 
@@ -19,8 +22,6 @@ if TYPE_CHECKING:
 MIN_BITS = 2
 MAX_BITS = 8
 NO_PRUNER = "none"
-SCHEMA = 1
-"""Of policy.json."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,24 @@ DENSE_8BIT = LayerPolicy()
 """The reference of every saving: nothing pruned, 8 bits."""
 
 
+class PolicyFile(Document):
+    """policy.json: what is done to each layer, and beside it the measurement that the policy was found by.
+
+    Which settings those may be is known where they are read (compress.oracle.spec).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True, allow_inf_nan=False)
+
+    KIND: ClassVar[str] = "a policy (policy.json)"
+
+    layers: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the content of the file, the layers last."""
+        content = super().as_json()
+        return {**content, "layers": content.pop("layers")}
+
+
 @dataclass(frozen=True, repr=False)
 class Policy:
     """The compression of a network: layer name to LayerPolicy; a layer not named stays dense at 8 bits.
@@ -145,7 +164,8 @@ class Policy:
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of policy.json."""
-        return {"schema": SCHEMA, **self.metadata, "layers": {name: _entry(one) for name, one in self.layers.items()}}
+        layers = {name: _entry(one) for name, one in self.layers.items()}
+        return PolicyFile(**self.metadata, layers=layers).as_json()
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Return the text of policy.json; with a path, also write it there, whole or not at all."""
@@ -189,14 +209,9 @@ def parse_policy(content: Any, source: str = "the policy") -> Policy:
     """Build a policy from the JSON content; `source` names it in errors."""
     if not isinstance(content, dict) or not isinstance(content.get("layers"), dict):
         raise InputError(f"{source} has no table 'layers' of layer name to pruner, sparsity and bits")
-    schema = content.get("schema", SCHEMA)
-    if schema != SCHEMA or isinstance(schema, bool):
-        raise InputError(
-            f"{source} has schema {schema!r}, this version reads schema {SCHEMA}; use the version of tilejoule that"
-            " wrote it, or write it again"
-        )
-    layers = {name: _parse_layer(entry, f"{source}, layer '{name}'") for name, entry in content["layers"].items()}
-    return Policy(layers, {key: value for key, value in content.items() if key not in ("schema", "layers")})
+    file = PolicyFile.parse(content, source)
+    layers = {name: _parse_layer(entry, f"{source}, layer '{name}'") for name, entry in file.layers.items()}
+    return Policy(layers, file.model_extra or {})
 
 
 _ALWAYS = ("pruner", "sparsity", "realised_sparsity", "bits")

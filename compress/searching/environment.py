@@ -6,6 +6,7 @@ state has 14 entries; M_t is kept for fully connected layers; E_red is the energ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gymnasium
@@ -31,7 +32,7 @@ _LAST_ACTION = slice(12, 14)
 State: TypeAlias = NDArray[np.float32]
 
 
-def static_features(layers: list[LayerFeatures]) -> NDArray[np.float32]:
+def static_features(layers: Sequence[LayerFeatures]) -> NDArray[np.float32]:
     """Return float32[layers, 14]: each feature scaled to [0, 1] over the network's layers, the dynamic ones 0.
 
     A feature that is equal in all layers is 0.
@@ -75,7 +76,7 @@ class CompressionEnv(gymnasium.Env[State, NDArray[np.float32]]):
         self.observation_space = spaces.Box(0.0, 1.0, (STATE_SIZE,), np.float32)
         self.action_space = spaces.Box(0.0, 1.0, (3,), np.float32)
         self.episode = 0
-        self._static = static_features(list(problem.oracle.layers))
+        self._static = static_features(problem.oracle.layers)
         self._choices: list[LayerPolicy] = []
         self._action = (0.0, 0.0)
         self._state = self._static[0].copy()

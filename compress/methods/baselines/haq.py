@@ -39,7 +39,7 @@ class HAQ(TerminalMethod):
         tightest = problem.price(_choices(self._lowest_bits))
         agent = TerminalAgent(STATE_SIZE, spec, seed)
         super().__init__(problem, budget, agent, BudgetLadder(budget.episodes, tightest, 1.0))
-        self._static = static_features(list(problem.oracle.layers))
+        self._static = static_features(problem.oracle.layers)
         energies = np.array([layer.energy_pj for layer in problem.oracle.layers])
         self._energy = energies / energies.sum()
 
