@@ -183,16 +183,21 @@ def build_oracle(
     looks at, all where None.
     """
     validation, wider, unseen = _divided(dataset.validation, spec.seed, images)
-    calibration = Calibration(
-        graph, model, dataset.calibration, dataset.calibration_labels,
-        seed=spec.seed, scales=spec.activation_scales, clipping=spec.activation_clipping,
-    )  # fmt: skip
+    calibration = calibrated(graph, model, dataset, spec)
     computing = EvaluatorSpec(seed=spec.seed, arithmetic=spec.arithmetic, device=spec.device, screen=screen)
     evaluator = Evaluator(graph, model, validation.images, validation.labels, calibration, spec=computing)
     energy_model = EnergyModel(graph, spec.pricer(), spec.energy)
     splits = {Split.TEST: dataset.test, Split.WIDER: wider, Split.UNSEEN: unseen}
     others = {name: (split.images, split.labels) for name, split in splits.items() if len(split)}
     return Oracle(evaluator, energy_model, others)
+
+
+def calibrated(graph: NetworkGraph, model: nn.Module, dataset: Dataset, spec: MeasurementSpec) -> Calibration:
+    """Return what a measurement knows of a network's activations."""
+    return Calibration(
+        graph, model, dataset.calibration, dataset.calibration_labels,
+        seed=spec.seed, scales=spec.activation_scales, clipping=spec.activation_clipping,
+    )  # fmt: skip
 
 
 def _divided(

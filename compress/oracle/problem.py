@@ -17,7 +17,7 @@ from compress.models.load import load_model, prepared
 from compress.models.registry import normalization_of
 from compress.network.graph import NetworkGraph
 from compress.network.trace import trace
-from compress.oracle.oracle import Oracle, build_oracle, prove_arithmetic
+from compress.oracle.oracle import Oracle, build_oracle, calibrated, prove_arithmetic
 from compress.oracle.savings import BATCH
 from compress.oracle.spec import MeasurementSpec
 from compress.quantization.arithmetic import Proof, computing_device, resolved_arithmetic
@@ -82,15 +82,7 @@ class Problem:
 
     def calibration(self, spec: MeasurementSpec) -> Calibration:
         """Return the ranges of activations that a measurement by this spec uses."""
-        return Calibration(
-            self.graph,
-            self.network,
-            self.dataset.calibration,
-            self.dataset.calibration_labels,
-            seed=spec.seed,
-            scales=spec.activation_scales,
-            clipping=spec.activation_clipping,
-        )
+        return calibrated(self.graph, self.network, self.dataset, spec)
 
     def __repr__(self) -> str:
         """Say network, data, layers and float accuracy in a line."""
