@@ -17,7 +17,7 @@ def import_named(name: str, option: str, form: str) -> Any:
         sys.path.insert(0, str(Path.cwd()))  # a user's module lies beside where they work
     try:
         module = import_module(module_name)
-    except Exception as error:  # a module may raise anything when it is imported
+    except (Exception, SystemExit) as error:  # a module may raise anything when it is imported
         said = error if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
         raise InputError(f"{option} '{name}': {said}; write {form}, importable from here") from None
     if not hasattr(module, attribute):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from pathlib import Path
 
 import torch
@@ -12,6 +10,7 @@ from torch import nn
 from compress.images.dataset import Dataset
 from compress.models.registry import MODELS, model_entry
 from compress.models.state_files import load_weights
+from compress.plugins import import_named
 from hwsim.errors import InputError
 
 SHIPPED = {"digits-cnn": Path(__file__).parents[1] / "data" / "digits_cnn.safetensors"}
@@ -60,13 +59,7 @@ def prepared(
 
 
 def _from_callable(name: str) -> nn.Module:
-    module_name, _, attribute = name.partition(":")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # a user's module lies beside where they work
-    try:
-        factory = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise InputError(f"--model '{name}': {error}; write package.module:callable, importable from here") from None
+    factory = import_named(name, "--model", "package.module:callable")
     try:
         model = factory()
     except Exception as error:
