@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from compress.runs.search_run import search
     from compress.runs.training import TrainedWeights, train
     from compress.searching.environment import CompressionEnv, make_env
+    from compress.searching.problem import Candidate
     from compress.searching.search_result import SearchResult, read_search
     from compress.searching.spec import SearchSpec
     from hwsim.errors import InputError, RunError
@@ -48,6 +49,7 @@ _HOMES = {
     "compress.runs.training": ("TrainedWeights", "train"),
     "compress.searching.environment": ("CompressionEnv", "make_env"),
     "compress.searching.search_result": ("SearchResult", "read_search"),
+    "compress.searching.problem": ("Candidate",),
     "compress.searching.spec": ("SearchSpec",),
     "compress.pruning.registry": ("register_pruner",),
     "hwsim.errors": ("InputError", "RunError"),
@@ -56,6 +58,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _NAMED_THERE = {"load_recipe": "load", "register_pruner": "register"}
 
 __all__ = [
+    "Candidate",
     "Comparison",
     "CompressionEnv",
     "Evaluation",
@@ -89,9 +92,13 @@ __all__ = [
 ENVIRONMENT = "tilejoule/Compression-v0"
 
 
-def _register_environment() -> None:
-    """Make the environment known to Gymnasium by name, once that is imported."""
-    gymnasium = sys.modules.get("gymnasium")
+_WITH_TORCH = ("Problem", "load", "make_env", "search")
+"""Names whose import takes so long that Gymnasium's adds little."""
+
+
+def _register_environment(*, now: bool = False) -> None:
+    """Make the environment known to Gymnasium by name, once that is imported; `now` imports it."""
+    gymnasium = importlib.import_module("gymnasium") if now else sys.modules.get("gymnasium")
     if gymnasium is not None and hasattr(gymnasium, "register") and ENVIRONMENT not in gymnasium.registry:
         gymnasium.register(ENVIRONMENT, entry_point="compress.searching.environment:make_env")
 
@@ -105,7 +112,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'compress' has no attribute '{name}'")
     value = getattr(importlib.import_module(_HOME_OF[name]), _NAMED_THERE.get(name, name))
     globals()[name] = value
-    _register_environment()
+    _register_environment(now=name in _WITH_TORCH)
     return value
 
 

@@ -3,32 +3,55 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from hwsim.errors import InputError
+from hwsim.errors import InputError, RunError
+
+_SHOWN_CHARACTERS = 300
 
 
 def import_named(name: str, option: str, form: str) -> Any:
     """Return what MODULE:NAME names; raises InputError in one line, naming the option and the form to write."""
     module_name, _, attribute = name.partition(":")
+    if not attribute.isidentifier() or not all(part.isidentifier() for part in module_name.split(".")):
+        raise InputError(f"{option} '{name}' is no {form}; write it so, of plain names")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # a user's module lies beside where they work
     try:
         module = import_module(module_name)
-    except (Exception, SystemExit) as error:  # a module may raise anything when it is imported
-        said = error if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a module may raise anything when it is imported, or exit
+        said = error if isinstance(error, ImportError) else described(error)
         raise InputError(f"{option} '{name}': {said}; write {form}, importable from here") from None
     if not hasattr(module, attribute):
         names = sorted(known for known in vars(module) if not known.startswith("_"))
-        raise InputError(f"{option} '{name}': {_lacks(module_name, attribute, names)}; write {form}")
+        near = get_close_matches(attribute, names, n=1, cutoff=0.5)
+        hint = f", did you mean {near[0]}?" if near else ""
+        raise InputError(f"{option} '{name}': the module {module_name} has no '{attribute}'{hint}; write {form}")
     return getattr(module, attribute)
 
 
-def _lacks(module: str, attribute: str, names: list[str]) -> str:
-    from difflib import get_close_matches
+@contextmanager
+def users_code(what: str, failure: type[InputError] | type[RunError] = RunError) -> Iterator[None]:
+    """Turn whatever a user's code raises, or exits with, into one line that says what was running."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise failure(f"{what} failed with {described(error)}") from error
 
-    near = get_close_matches(attribute, names, n=1, cutoff=0.5)
-    hint = f", did you mean {near[0]}?" if near else ""
-    return f"the module {module} has no '{attribute}'{hint}"
+
+def described(error: BaseException) -> str:
+    """Return an exception in one line, whatever its text does."""
+    try:
+        text = " ".join(str(error).split())[:_SHOWN_CHARACTERS]
+    except Exception:  # its __str__ is a user's too
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

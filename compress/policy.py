@@ -200,8 +200,9 @@ def uniform_policy(names: Iterable[str], layer: LayerPolicy) -> Policy:
     return Policy(dict.fromkeys(names, layer))
 
 
-def read_policy(path: Path) -> Policy:
+def read_policy(path: str | Path) -> Policy:
     """Read policy.json; raises InputError naming the layer and field that is wrong."""
+    path = Path(path)
     return parse_policy(read_json(path, "a policy as `compress search` writes it (policy.json)"), f"policy '{path}'")
 
 

@@ -48,5 +48,7 @@ def search_settings(options: Mapping[str, Any]) -> dict[str, Any]:
         name, equals, value = entry.partition("=")
         if not equals or not name.isidentifier():
             raise InputError(f"--method-option '{entry}': write NAME=VALUE")
+        if given.get(name) is not None:
+            raise InputError(f"--method-option {name} says again what its own option says; leave one out")
         method[name] = value
     return {**settings, "method_options": method} if method else settings

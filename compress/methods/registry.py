@@ -13,7 +13,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 from compress.methods.options import CompositeOptions, JointOptions, NoOptions, NSGA2Options
-from compress.plugins import import_named
+from compress.plugins import import_named, users_code
 from hwsim.errors import InputError, unknown_name
 from hwsim.files.spec import Spec, is_code
 
@@ -43,10 +43,10 @@ class MethodEntry:
 
     def maker(self) -> Callable[..., Any]:
         """Return what makes the method: its class, or the class' `build`."""
-        found = self.loaded
-        if found is None:
-            module, _, name = self.target.partition(":")
-            found = getattr(import_module(module), name)
+        if self.loaded is not None:
+            return self.loaded  # type: ignore[no-any-return]
+        module, _, name = self.target.partition(":")
+        found = getattr(import_module(module), name)
         return getattr(found, "build", found)  # type: ignore[no-any-return]
 
 
@@ -154,16 +154,19 @@ def options_of(entry: MethodEntry, given: Mapping[str, Any]) -> Spec:
             if not known:
                 raise InputError(f"--method-option {name}: the method {entry.name} has no options; leave it out")
             raise InputError(f"--method-option: {unknown_name('option', name, known)}")
-    return entry.options.of(given)
+    if entry.name in BUILT_IN:
+        return entry.options.of(given)
+    return entry.options.of(given, "--method-option")
 
 
 def build_method(entry: MethodEntry, task: SearchTask, budget: SearchBudget, options: Spec, seed: int) -> SearchMethod:
     """Return a method ready to search; its maker is given what it names of problem, task, budget, options and seed."""
     from compress.methods.foreign import ForeignMethod  # it needs torch, which the list of methods does without
 
-    maker = entry.maker()
+    maker, foreign = entry.maker(), entry.name not in BUILT_IN
     offered = {"problem": task.problem, "task": task, "budget": budget, "options": options, "seed": seed}
-    parameters = inspect.signature(maker).parameters
+    with users_code(f"--method '{entry.name}': reading how it is made", InputError):
+        parameters = inspect.signature(maker).parameters
     for name, parameter in parameters.items():
         needed = parameter.default is parameter.empty and parameter.kind not in (
             parameter.VAR_KEYWORD,
@@ -174,10 +177,8 @@ def build_method(entry: MethodEntry, task: SearchTask, budget: SearchBudget, opt
                 f"--method '{entry.name}' asks for '{name}' when it is made; there are {', '.join(offered)}"
             )
     taken = {name: value for name, value in offered.items() if name in parameters}
-    if entry.name in BUILT_IN:
+    if not foreign:
         return maker(**taken)  # type: ignore[no-any-return]
-    try:
+    with users_code(f"--method '{entry.name}': making it", InputError):
         made = maker(**taken)
-    except Exception as error:
-        raise InputError(f"--method '{entry.name}': making it failed with {type(error).__name__}: {error}") from None
     return ForeignMethod(made, entry.name, task.problem, budget, options)

@@ -10,7 +10,7 @@ from torch import nn
 from compress.images.dataset import Dataset
 from compress.models.registry import MODELS, model_entry
 from compress.models.state_files import load_weights
-from compress.plugins import import_named
+from compress.plugins import import_named, users_code
 from hwsim.errors import InputError
 
 SHIPPED = {"digits-cnn": Path(__file__).parents[1] / "data" / "digits_cnn.safetensors"}
@@ -60,10 +60,8 @@ def prepared(
 
 def _from_callable(name: str) -> nn.Module:
     factory = import_named(name, "--model", "package.module:callable")
-    try:
+    with users_code(f"--model '{name}': calling it", InputError):
         model = factory()
-    except Exception as error:
-        raise InputError(f"--model '{name}': calling it failed with {type(error).__name__}: {error}") from None
     if not isinstance(model, nn.Module):
         raise InputError(f"--model '{name}' returned {type(model).__name__}, not a torch.nn.Module")
     return model.float()

@@ -21,6 +21,7 @@ from compress.oracle.oracle import Oracle, build_oracle, calibrated, prove_arith
 from compress.oracle.savings import BATCH
 from compress.oracle.spec import MeasurementSpec
 from compress.quantization.arithmetic import Proof, computing_device, resolved_arithmetic
+from hwsim.errors import InputError
 
 
 class Problem:
@@ -104,8 +105,19 @@ def load(
     `model`: a built-in name, MODULE:CALLABLE, or a torch.nn.Module that takes image batches and returns logits.
     `data`: digits, cifar10:DIR, cifar100:DIR, imagefolder:DIR, or a Dataset. Raises InputError naming what is wrong.
     """
+    if not isinstance(model, (str, nn.Module)):
+        raise InputError(
+            f"model is {type(model).__name__}, must be a built-in name, MODULE:CALLABLE or a torch.nn.Module"
+            + (" (call the function that makes it)" if callable(model) else "")
+        )
+    if not isinstance(data, (str, Dataset)):
+        raise InputError(f"data is {type(data).__name__}, must be digits, cifar10:DIR, ... or a Dataset")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InputError(f"seed is {seed!r}, must be a whole number from 0")
     name = model if isinstance(model, str) else type(model).__name__
     dataset = data if isinstance(data, Dataset) else load_data(data, seed, normalization=normalization_of(name))
+    if weights is not None and not isinstance(weights, (str, Path)):
+        raise InputError(f"weights is {type(weights).__name__}, must be the path of a state dict or safetensors file")
     path = None if weights is None else Path(weights)
     if isinstance(model, nn.Module):
         network = prepared(deepcopy(model).float(), name, path, dataset)  # the caller's own goes on as it was

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from compress.policy import Policy
 from compress.vocabulary import ActivationScales, Arithmetic, Clipping, Device, EnergyMode, Metric
 from hwsim.errors import InputError, unknown_name
-from hwsim.files.spec import Shown, Spec, is_code, setting, shown
+from hwsim.files.spec import Shown, Spec, code_in, setting, shown
 
 if TYPE_CHECKING:
     from hwsim.pricing.layer_pricer import LayerPricer
@@ -140,11 +140,11 @@ def spec_of_policy(policy: Policy, path: Path, given: Mapping[str, Any]) -> Poli
 
 
 def _check_told(told: Mapping[str, Any], path: Path) -> None:
+    for option, code in code_in(MeasurementSpec, told):
+        raise InputError(
+            f"'{path}' names code ('{code}'), and no file is trusted with that; give {option} {code} again"
+        )
     for name, value in told.items():
-        option, field = MeasurementSpec.option(name), MeasurementSpec.model_fields[name]
-        if shown(field).names_code and is_code(value):
-            raise InputError(
-                f"'{path}' names code ('{value}'), and no file is trusted with that; give {option} {value} again"
-            )
+        option = MeasurementSpec.option(name)
         if name in ("weights", "mac_table") and isinstance(value, str) and not Path(value).is_file():
             raise InputError(f"'{path}' names {name} '{value}', which is no file here; give {option}")

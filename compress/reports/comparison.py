@@ -13,7 +13,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from compress.searching.result_files import Result
-from compress.searching.search_result import SearchResult
+from compress.searching.search_result import SearchResult, read_search
 from hwsim.errors import InputError
 from hwsim.files.document import Document
 
@@ -55,9 +55,15 @@ class Comparison(Document):
         return str(self.to_frame().to_html(index=False))
 
 
-def compare(runs: Sequence[SearchResult]) -> Comparison:
-    """Return the means over seeds of finished searches, in the order of first appearance."""
-    return Comparison(methods=tuple(spreads(runs)))
+def compare(runs: Sequence[SearchResult | str | Path]) -> Comparison:
+    """Return the means over seeds of finished searches (or of their folders), in the order of first appearance.
+
+    Raises InputError for none, and for a folder that holds no finished search.
+    """
+    if isinstance(runs, (str, Path)) or not runs:
+        raise InputError("compare takes a list of finished searches or their folders, at least one")
+    found = [run if isinstance(run, SearchResult) else read_search(run) for run in runs]
+    return Comparison(methods=tuple(spreads(found)))
 
 
 def warnings(runs: Sequence[SearchResult]) -> list[str]:

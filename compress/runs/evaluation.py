@@ -27,6 +27,15 @@ def measurement_of(
     policy: Policy, problem: Problem, spec: MeasurementSpec | None, settings: dict[str, Any]
 ) -> MeasurementSpec:
     """Return the measurement of a policy of a problem: a spec, or settings over what the policy's metadata says."""
+    if not isinstance(policy, Policy):
+        raise InputError(
+            f"the policy is {type(policy).__name__}, must be a compress.Policy; compress.read_policy reads a file"
+        )
+    if not isinstance(problem, Problem):
+        raise InputError(f"the problem is {type(problem).__name__}, must be what compress.load returns")
+    for name in ("model", "data"):
+        if spec is not None and getattr(spec, name) not in (None, getattr(problem, name)):
+            raise InputError(f"the spec's {name} is '{getattr(spec, name)}', the problem's '{getattr(problem, name)}'")
     trained = policy.metadata.get(TRAINED_WEIGHTS)
     if trained is not None and (problem.weights is None or problem.weights.name != trained):
         raise InputError(

@@ -82,7 +82,7 @@ def finish(plan: Plan, folder: Path, task: SearchTask, loop: SearchLoop, display
         layers=_layer_energies(task, judge, chosen),
         closest=tuple(CandidateFigures.of(candidate) for candidate in selection.closest),
         overhead_pct=_overhead_pct(loop.progress),
-        episode_s=loop.progress.method_s / episodes,
+        episode_s=loop.progress.method_s / episodes if episodes else 0.0,
         peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         hyperparameters={phase.method.name: phase.method.hyperparameters() for phase in loop.phases},
     )

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from compress.oracle.problem import Problem, load_problem
+from compress.reports.html_report import REPORT_FILE, write_report
 from compress.reports.terminal_progress import SearchDisplay
 from compress.runs.finish import finish
 from compress.runs.plan import Plan, plan
@@ -21,7 +22,7 @@ from compress.searching.result_files import read_archive
 from compress.searching.run_folder import RESULT_FILE, check_free, create, locked, read_run, withdraw, write_run
 from compress.searching.search_result import SearchResult, read_search
 from compress.searching.setup import SearchTask, build_task, check_spec
-from compress.searching.spec import SearchSpec, resumed
+from compress.searching.spec import SearchSpec, code_options, resumed
 from hwsim.errors import InputError
 
 
@@ -47,11 +48,29 @@ def search(
         recorded = read_run(Path(str(out)))
         spec = resumed(recorded, {"model": recorded.model, **settings})  # the network itself is given
     elif spec is None:
-        spec = SearchSpec.of({**problem.named(), **settings})
+        spec = SearchSpec.of({**_named(problem), **settings})
+    _check_same(problem, spec)
     if out is None:
         with tempfile.TemporaryDirectory(prefix="tilejoule-search-") as folder:
             return replace(_in_folder(problem, spec, Path(folder) / "run", shown, resume=False), folder=None)
     return _in_folder(problem, spec, Path(out), shown, resume=resume)
+
+
+def _named(problem: Problem) -> dict[str, Any]:
+    if not isinstance(problem, Problem):
+        raise InputError(f"search takes a problem as compress.load returns it, not a {type(problem).__name__}")
+    return problem.named()
+
+
+def _check_same(problem: Problem, spec: SearchSpec) -> None:
+    """Raise InputError where a spec, or the run to continue, is of another network or data than the problem."""
+    _named(problem)
+    for name in ("model", "data"):
+        if getattr(spec, name) != getattr(problem, name):
+            raise InputError(
+                f"the problem's {name} is '{getattr(problem, name)}', the search's '{getattr(spec, name)}'; load the"
+                " problem that the search is for"
+            )
 
 
 def run_search(asked: Mapping[str, Any], out: Path, display: SearchDisplay, *, resume: bool = False) -> SearchResult:
@@ -62,8 +81,8 @@ def run_search(asked: Mapping[str, Any], out: Path, display: SearchDisplay, *, r
     if resume:
         spec = resumed(read_run(out), asked)
         if (out / RESULT_FILE).exists():
-            display.say(f"'{out}' is finished; nothing is left to do")
-            return read_search(out)
+            with locked(out):
+                return _finished(out, display)
     else:
         spec = SearchSpec.of(asked)
         check_free(out)
@@ -78,44 +97,50 @@ def _in_folder(
 ) -> SearchResult:
     planned = plan(spec)
     check_spec(spec)
-    if not resume:
-        create(folder)
+    made = not resume and create(folder)
     with locked(folder):
         if resume and (folder / RESULT_FILE).exists():
-            display.say(f"'{folder}' is finished; nothing is left to do")
-            return read_search(folder)
+            return _finished(folder, display)
         if not resume:
             write_run(folder, spec)
-        task, loop = _prepare(problem, spec, planned, folder, display, resume=resume)
-        _run(planned, loop, folder, display)
+        try:
+            task, loop = _prepare(problem, spec, planned, folder, display)
+        except BaseException:
+            if not resume:
+                withdraw(folder, made=made)
+            raise
+        warning = loop.resume() if resume else None
+        if warning:
+            display.say(f"warning: {warning}")
+        _run(planned, loop, folder, display, code_options(spec))
         finish(planned, folder, task, loop, display)
         return read_search(folder)
 
 
+def _finished(folder: Path, display: SearchDisplay) -> SearchResult:
+    """Return a search that has its result; its page is written where a kill came between the two."""
+    display.say(f"'{folder}' is finished; nothing is left to do")
+    if not (folder / REPORT_FILE).exists():
+        write_report(folder)
+    return read_search(folder)
+
+
 def _prepare(
-    problem: Problem, spec: SearchSpec, planned: Plan, folder: Path, display: SearchDisplay, *, resume: bool
+    problem: Problem, spec: SearchSpec, planned: Plan, folder: Path, display: SearchDisplay
 ) -> tuple[SearchTask, SearchLoop]:
-    """Measure the dense network and return the task and its loop, as far as the checkpoint has it."""
-    try:
-        task = build_task(problem, spec, trains_weights=planned.entry.trains_weights)
-        proof = problem.proof(spec)
-        if proof is not None:
-            display.say(proof.sentence(spec.arithmetic))
-        archive = Archive(task.problem.budget.margin_pct)
-        loop = SearchLoop(task.problem, planned.phases(task, archive), archive, folder, stop_at=spec.stop_at)
-        if spec.warm_start is not None and not has_checkpoint(folder):  # a checkpoint holds what came of it
-            _warm_start(task, archive, spec.warm_start)
-    except BaseException:
-        if not resume:
-            withdraw(folder)
-        raise
-    warning = loop.resume() if resume else None
-    if warning:
-        display.say(f"warning: {warning}")
+    """Measure the dense network and return the task and its loop at its start."""
+    task = build_task(problem, spec, trains_weights=planned.entry.trains_weights)
+    proof = problem.proof(spec)
+    if proof is not None:
+        display.say(proof.sentence(spec.arithmetic))
+    archive = Archive(task.problem.budget.margin_pct)
+    loop = SearchLoop(task.problem, planned.phases(task, archive), archive, folder, stop_at=spec.stop_at)
+    if spec.warm_start is not None and not has_checkpoint(folder):  # a checkpoint holds what came of it
+        _warm_start(task, archive, spec.warm_start)
     return task, loop
 
 
-def _run(planned: Plan, loop: SearchLoop, folder: Path, display: SearchDisplay) -> None:
+def _run(planned: Plan, loop: SearchLoop, folder: Path, display: SearchDisplay, again: list[str]) -> None:
     with _Events(folder, len(loop.progress.rows)) as events, display.running(planned.total, loop.progress):
 
         def observe(progress: Progress, row: Row, front: Archive) -> None:
@@ -127,7 +152,7 @@ def _run(planned: Plan, loop: SearchLoop, folder: Path, display: SearchDisplay) 
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 f"interrupted after episode {len(loop.progress.rows)}; continue with"
-                f" `compress search --resume --out {folder}`"
+                f" `{' '.join(['compress search --resume --out', str(folder), *again])}`"
             ) from None
 
 

@@ -19,10 +19,9 @@ from typing import Any
 from compress.runs.plan import plan
 from compress.runs.settings import own_options, settings_of
 from compress.searching.run_folder import RESULT_FILE, RUN_FILE
-from compress.searching.spec import SearchSpec
+from compress.searching.spec import SearchSpec, code_options
 from hwsim.errors import InputError, RunError, unknown_name
 from hwsim.files.reading import read_toml
-from hwsim.files.spec import is_code, shown
 
 _TABLES = ("search", "grid", "models", "methods")
 _GRID_FOLDERS = ("model", "method", "seed")
@@ -103,7 +102,7 @@ def command_of(run: SweepRun, extra: Iterable[str] = ()) -> list[str]:
     """Return the command line that starts a run, or continues it where it was begun."""
     base = [sys.executable, "-m", "compress", "search", "--out", str(run.folder), "--quiet", *extra]
     if (run.folder / RUN_FILE).exists():
-        return [*base, "--resume", *_code_options(run.spec)]
+        return [*base, "--resume", *code_options(run.spec)]
     defaults = SearchSpec(model=run.spec.model, data=run.spec.data).as_json()
     for name, value in run.spec.as_json().items():
         if name == "method_options":
@@ -111,17 +110,6 @@ def command_of(run: SweepRun, extra: Iterable[str] = ()) -> list[str]:
         elif value != defaults[name] or name in ("model", "data"):
             base += [SearchSpec.option(name), ",".join(value) if isinstance(value, list) else str(value)]
     return base
-
-
-def _code_options(spec: SearchSpec) -> list[str]:
-    """Return the options that name code, which a run's own file is not trusted with."""
-    found: list[str] = []
-    for name, field in SearchSpec.model_fields.items():
-        value = getattr(spec, name)
-        values = value if isinstance(value, tuple) else (value,)
-        if shown(field).names_code and any(is_code(one) for one in values):
-            found += [SearchSpec.option(name), ",".join(str(one) for one in values)]
-    return found
 
 
 Report = Callable[[SweepRun, str | None], None]

@@ -80,7 +80,7 @@ def train(
     if checkpoint.exists() and not resume:
         raise InputError(f"'{checkpoint}' is left from an interrupted run; continue it with --resume or remove it")
     chosen = suited(data if isinstance(data, str) else data.name, **settings)
-    images = data if isinstance(data, Dataset) else _load(data, name, chosen.seed)
+    images = data if isinstance(data, Dataset) else _load(data, model, chosen.seed)
     torch.manual_seed(chosen.seed)
     if images.shape[1] <= 8:
         torch.set_num_threads(1)  # faster on tiny images, and the same weights on any number of cores
@@ -114,6 +114,7 @@ def _checked_target(path: Path) -> Path:
     return path
 
 
-def _load(data: str, model: str, seed: int) -> Dataset:
-    size = 224 if is_code(model) else model_entry(model).input_shape[1]
-    return load_data(data, seed, normalization=normalization_of(model), size=size)
+def _load(data: str, model: str | nn.Module, seed: int) -> Dataset:
+    if not isinstance(model, str) or is_code(model):
+        return load_data(data, seed)
+    return load_data(data, seed, normalization=normalization_of(model), size=model_entry(model).input_shape[1])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from compress.policy import LayerPolicy, Policy
@@ -20,6 +21,7 @@ from compress.searching.problem import Candidate, LayerFeatures, SearchProblem
 from compress.searching.setup import build_task
 from compress.searching.spec import SearchSpec
 from compress.vocabulary import RewardMode
+from hwsim.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from compress.oracle.problem import Problem
@@ -94,7 +96,7 @@ class CompressionEnv(gymnasium.Env[State, NDArray[np.float32]]):
 
     def step(self, action: NDArray[np.float32]) -> tuple[State, float, bool, bool, dict[str, Any]]:
         """Compress the current layer and measure the network as it stands."""
-        ratio, precision, pruner = (float(value) for value in action)
+        ratio, precision, pruner = _checked(action)
         return self.compress(ratio, precision, self.problem.actions.pruner(pruner))
 
     def compress(self, ratio: float, precision: float, pruner: int) -> tuple[State, float, bool, bool, dict[str, Any]]:
@@ -114,6 +116,8 @@ class CompressionEnv(gymnasium.Env[State, NDArray[np.float32]]):
 
     def choose(self, ratio: float, precision: float, pruner: int) -> LayerPolicy:
         """Decide the current layer without measuring anything; `observe` goes on to the next one."""
+        if self.done:
+            raise ResetNeeded("every layer of the network is decided; call reset() for the next episode")
         policy = self.problem.actions.layer_policy(ratio, precision, pruner)
         self._choices.append(policy)
         self._action = (ratio, precision)
@@ -166,6 +170,17 @@ class CompressionEnv(gymnasium.Env[State, NDArray[np.float32]]):
         return min(low, 0.0), max(high, 0.0)
 
 
+def _checked(action: Any) -> tuple[float, float, float]:
+    """Return the three numbers of an action; raises InputError for anything else."""
+    try:
+        ratio, precision, pruner = (float(value) for value in action)
+    except (TypeError, ValueError):
+        raise InputError(f"the action is {action!r}, must be three numbers from 0 to 1") from None
+    if not all(0.0 <= value <= 1.0 for value in (ratio, precision, pruner)):
+        raise InputError(f"the action is {action!r}, must be three numbers from 0 to 1")
+    return ratio, precision, pruner
+
+
 class _ProblemEnv(CompressionEnv):
     """The environment of a problem and a spec, from which it is made again elsewhere: oracles are not sent around."""
 
@@ -182,5 +197,10 @@ def make_env(problem: Problem, mode: RewardMode | str = RewardMode.STEP, **setti
 
     It can be pickled, so that vectorised environments work; a copy begins a new episode.
     """
+    if not hasattr(problem, "named"):
+        raise InputError(f"the problem is {type(problem).__name__}, must be what compress.load returns")
+    known = [one.value for one in RewardMode]
+    if mode not in known:
+        raise InputError(f"mode: {unknown_name('reward mode', str(mode), known)}")
     spec = SearchSpec.of({**problem.named(), **settings})
     return _ProblemEnv(problem, spec, RewardMode(mode))

@@ -81,6 +81,8 @@ class SearchLoop:
         loaded = load_checkpoint(self._folder)
         try:
             self._restore(loaded.content)
+        except InputError:  # it says itself what is wrong
+            raise
         except (KeyError, TypeError, ValueError, RuntimeError) as error:  # its hash holds, so it was written like this
             raise InputError(
                 f"--resume: the checkpoint in '{self._folder}' was written by another version or for a network that has"

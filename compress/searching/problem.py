@@ -97,9 +97,12 @@ class SearchOracle(Protocol):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A measured policy: the choices of the first layers (the rest is dense), what it costs and what it loses.
+    """A measured policy, as a method is told it: what it loses, costs and is worth, against the dense 8-bit network.
 
-    `cost` is the metric relative to the baseline (1 is the dense 8-bit network); lower is better.
+    `loss_pct`: points of accuracy lost on the validation images. `cost`: the search's metric relative to the dense
+    network (1 is that itself), lower is better; `gain_pct` the same as percent saved. `reward`: what the reward table
+    pays. `measurement`: accuracy, energy, latency, size and MACs. `choices`: what was done to the first layers; the
+    rest is dense.
     """
 
     choices: tuple[LayerPolicy, ...]

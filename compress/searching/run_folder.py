@@ -34,9 +34,16 @@ def locked(folder: Path) -> Iterator[None]:
             raise InputError(
                 f"--out '{folder}' is in use by another search; wait for it to end or name another folder"
             ) from None
+        for leftover in _unfinished_files(folder):
+            leftover.unlink(missing_ok=True)
         yield
     finally:
         os.close(handle)
+
+
+def _unfinished_files(folder: Path) -> list[Path]:
+    """Return the files that a kill left half-written, under the names that atomic writes give them."""
+    return [path for path in folder.glob(".*.*") if path.name != _LOCK_FILE and path.is_file()]
 
 
 def check_free(folder: Path) -> None:
@@ -47,21 +54,33 @@ def check_free(folder: Path) -> None:
             "name a new folder" if (folder / RESULT_FILE).exists() else "continue it with --resume or name a new one"
         )
         raise InputError(f"--out '{folder}' holds {state}; {remedy}")
+    if folder.is_dir():
+        killed = {folder / _LOCK_FILE, *_unfinished_files(folder)}  # before run.json was there: nothing to continue
+        if set(folder.iterdir()) <= killed:
+            return
     check_new_folder(folder)
 
 
-def create(folder: Path) -> None:
-    """Make the folder of a new search; refuse one that holds something, with the remedy."""
+def create(folder: Path) -> bool:
+    """Make the folder of a new search and return whether it is new; refuse one that holds something."""
     check_free(folder)
+    made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out '{folder}' cannot be created: {error.strerror}; choose a writable folder") from None
+    return made
 
 
-def withdraw(folder: Path) -> None:
-    """Remove the folder of a search that could not begin, so that the corrected command finds its name free."""
-    shutil.rmtree(folder, ignore_errors=True)
+def withdraw(folder: Path, *, made: bool) -> None:
+    """Empty the folder of a search that could not begin, and remove it where the search made it."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    if made:
+        folder.rmdir()
 
 
 def write_run(folder: Path, spec: SearchSpec) -> None:

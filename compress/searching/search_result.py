@@ -82,6 +82,7 @@ class SearchResult:
         return f"<p>{escape(repr(self))}</p>{table}"
 
 
-def read_search(folder: Path) -> SearchResult:
+def read_search(folder: str | Path) -> SearchResult:
     """Return a finished search; raises InputError where the folder holds none."""
+    folder = Path(folder)
     return SearchResult(read_result(folder), read_archive(folder), folder)

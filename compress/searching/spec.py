@@ -11,9 +11,11 @@ from pydantic import model_validator
 from compress.oracle.spec import MeasurementSpec
 from compress.vocabulary import Clipping
 from hwsim.errors import InputError
-from hwsim.files.spec import Shown, is_code, setting, shown
+from hwsim.files.spec import Shown, code_in, setting
 
 _SEARCH, _ACTIONS = "Search", "What a policy may do"
+MOST_EPISODES = 1_000_000
+"""No search of one machine gets that far: more is a slip of the hand."""
 
 
 class SearchSpec(MeasurementSpec):
@@ -34,12 +36,13 @@ class SearchSpec(MeasurementSpec):
         "The search method: a built-in one (`compress methods`), or MODULE:CLASS.",
         Shown(_SEARCH, metavar="NAME|MODULE:CLASS", names_code=True),
     )
-    episodes: int = setting(1100, "Episodes of the method (the paper's 1100).", Shown(_SEARCH), ge=1)
+    episodes: int = setting(1100, "Episodes of the method (the paper's 1100).", Shown(_SEARCH), ge=1, le=MOST_EPISODES)
     refine: int | None = setting(
         None,
         "Episodes of local refinement after the method.",
         Shown(_SEARCH, default_text="composite: a fifth, or up to 30; others: 0"),
         ge=0,
+        le=MOST_EPISODES,
     )
     max_loss: float = setting(2.0, "Points of accuracy that may be lost.", Shown(_SEARCH), ge=0, le=100)
     stop_at: float | None = setting(
@@ -111,18 +114,20 @@ def resumed(recorded: SearchSpec, asked: Mapping[str, Any]) -> SearchSpec:
                 f"--resume: {option} is {now[name]}, the search was started with {before[name]}; leave {option} out"
                 " or start a new search in another folder"
             )
-    for name, field in SearchSpec.model_fields.items():
-        if shown(field).names_code and name not in asked:
-            _refuse_recorded_code(name, before[name])
+    told = {name: value for name, value in before.items() if name not in asked}
+    for option, code in code_in(SearchSpec, told):
+        raise InputError(
+            f"--resume: the search was started with {option} {code}, which is code, and no file is trusted to name"
+            f" code; give {option} {code} again"
+        )
     return recorded
 
 
-def _refuse_recorded_code(name: str, value: Any) -> None:
-    for one in value if isinstance(value, list) else [value]:
-        if is_code(one):
-            text = ",".join(value) if isinstance(value, list) else value
-            option = SearchSpec.option(name)
-            raise InputError(
-                f"--resume: the search was started with {option} {text}, which is code, and no file is trusted to name"
-                f" code; give {option} {text} again"
-            )
+def code_options(spec: SearchSpec) -> list[str]:
+    """Return the options that name code, as they have to be given again to continue a search."""
+    found: list[str] = []
+    for option in dict.fromkeys(option for option, _ in code_in(SearchSpec, dict(spec))):
+        name = next(name for name in SearchSpec.model_fields if SearchSpec.option(name) == option)
+        value = getattr(spec, name)
+        found += [option, ",".join(value) if isinstance(value, tuple) else str(value)]
+    return found

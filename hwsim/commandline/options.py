@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from hwsim.errors import InputError
 from hwsim.files.reading import read_toml
-from hwsim.files.spec import Shown, Spec, enum_of, is_code, option_name, shown
+from hwsim.files.spec import Shown, Spec, check_values, code_in, enum_of, option_name, plain_value, shown
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -146,30 +146,31 @@ def asked(model: type[Spec], options: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in options.items():
         if name not in model.model_fields or value is None or value == ():
             continue
-        if shown(model.model_fields[name]).split:
-            value = tuple(part.strip() for part in value.split(",") if part.strip())
-        found[name] = value
+        found[name] = plain_value(model.model_fields[name], value)
     return found
 
 
 def read_config(model: type[Spec], path: Path) -> dict[str, Any]:
-    """Return the settings of a TOML file by field; a name may have hyphens or underscores."""
-    content = {name.replace("-", "_"): value for name, value in read_toml(path, "settings in TOML").items()}
+    """Return the settings of a TOML file by field; a name is the option's or the field's, with - or _."""
+    content = named(model, read_toml(path, "settings in TOML"), f"'{path}'")
     model.check_names(content, f"'{path}'")
-    refuse_code(model, content, f"'{path}'")
+    for option, code in code_in(model, content):
+        raise InputError(
+            f"'{path}' names code ('{code}'), and no file is trusted with that; give {option} {code} on the command"
+            " line"
+        )
+    check_values(model, content, f"'{path}'")
     return content
 
 
-def refuse_code(model: type[Spec], content: Mapping[str, Any], source: str) -> None:
-    """Raise InputError where a file's setting names code: files are data, what they name is never imported."""
-    for name, value in content.items():
-        field = model.model_fields.get(name)
-        if field is None or not shown(field).names_code:
-            continue
-        values = value if isinstance(value, (list, tuple)) else [value]
-        for one in values:
-            if is_code(one):
-                raise InputError(
-                    f"{source} names code ('{one}'), and no file is trusted with that; give"
-                    f" {option_name(name, field)} {one} on the command line"
-                )
+def named(model: type[Spec], content: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Return a file's entries by field; raises InputError where two of them name the same one."""
+    fields = {option_name(name, field)[2:].replace("-", "_"): name for name, field in model.model_fields.items()}
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        plain = key.replace("-", "_")
+        name = plain if plain in model.model_fields else fields.get(plain, plain)
+        if name in found:
+            raise InputError(f"{source} holds '{key}' twice, in two spellings; leave one out")
+        found[name] = value
+    return found

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from hwsim.errors import InputError, unknown_name
@@ -69,7 +69,7 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, /, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -106,21 +106,36 @@ class Spec(BaseModel):
     @classmethod
     def _sentence(cls, error: ValidationError) -> str:
         problem = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")[0]
-        message = str(problem["msg"]).removeprefix("Value error, ")
+        message = _message(problem)
         if not problem["loc"]:
             return message
         name = str(problem["loc"][0])
         if name not in cls.model_fields:
             near = difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=0.5)
             return f"unknown setting '{name}': " + (f"did you mean {near[0]}?" if near else _known(cls))
-        option = cls.option(name)
-        if problem["type"] == "missing":
+        return cls.said(name, problem["input"], problem["type"], message)
+
+    @classmethod
+    def said(cls, name: str, value: Any, kind: str, message: str) -> str:
+        """Return the line that refuses a setting's value: option, value and what is allowed."""
+        option, enum = cls.option(name), enum_of(cls.model_fields[name])
+        if kind == "missing":
             return f"{option} is missing"
-        kind = enum_of(cls.model_fields[name])
-        if kind is not None and problem["type"] == "enum":
-            return f"{option}: {unknown_name('value', str(problem['input']), [str(one.value) for one in kind])}"
-        message = message[:1].lower() + message[1:]
-        return f"{option} is {problem['input']!r}: {message}"
+        if enum is not None and kind == "enum":
+            return f"{option}: {unknown_name('value', str(value), [str(one.value) for one in enum])}"
+        return f"{option} is {value!r}: {message[:1].lower()}{message[1:]}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_values(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        fields = cls.model_fields
+        return {name: plain_value(fields[name], value) if name in fields else value for name, value in values.items()}
+
+
+def _message(problem: Any) -> str:
+    return str(problem["msg"]).removeprefix("Value error, ")
 
 
 def _known(cls: type[Spec]) -> str:
@@ -128,6 +143,42 @@ def _known(cls: type[Spec]) -> str:
 
 
 def is_code(value: Any) -> bool:
-    """Return whether a value is written MODULE:NAME, so that it would be imported."""
-    module, colon, attribute = str(value).partition(":")
-    return bool(colon) and attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))
+    """Return whether a value of a setting that may name code does: what has a colon is never a built-in name."""
+    return ":" in str(value)
+
+
+def code_in(model: type[Spec], values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (option, code) for every value that names code, so that a file's can be refused."""
+    found = []
+    for name, value in values.items():
+        field = model.model_fields.get(name)
+        if field is not None and shown(field).names_code:
+            for one in value if isinstance(value, (list, tuple)) else [value]:
+                if is_code(one):
+                    found.append((option_name(name, field), str(one)))
+    return found
+
+
+def check_values(model: type[Spec], values: Mapping[str, Any], source: str) -> None:
+    """Raise InputError for the first value of a file that its setting does not take; `source` names the file.
+
+    What the spec asks for besides may stand on the command line, and is not missed here.
+    """
+    try:
+        BaseModel.__init__(model.__new__(model), **dict(values))
+    except ValidationError as error:
+        for problem in error.errors():
+            if problem["loc"] and problem["loc"][0] in values:
+                line = model.said(str(problem["loc"][0]), problem["input"], problem["type"], _message(problem))
+                raise InputError(f"{source}: {line}") from None
+
+
+def plain_value(field: FieldInfo, value: Any) -> Any:
+    """Return a value as its field takes it: names in one text as several, and no truth value for a number.
+
+    pydantic would count a truth value as 0 or 1; as text it is refused.
+    """
+    if shown(field).split and isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    kinds = (field.annotation, *get_args(field.annotation))
+    return str(value) if isinstance(value, bool) and bool not in kinds and (int in kinds or float in kinds) else value

@@ -106,7 +106,7 @@ def test_a_wrong_method_is_one_line(method: str, said: str, tmp_path: Path, monk
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("return 3", "ask returned int, must return a compress.Policy or None"),
+        ("return 3", "ask returned int, must return a compress.Policy of layers by name, or None"),
         ("return compress.Policy({'conv9': compress.LayerPolicy()})", "unknown layer in the policy 'conv9'"),
         ("raise KeyError('layer')", "ask failed with KeyError: 'layer'"),
         ("return None", "measured no policy"),

@@ -78,7 +78,11 @@ def test_the_command_line_comes_before_the_file(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ('color = "red"', "unknown setting 'color': did you mean colour?"),
-        ('name = "door"\ncoats = "many"', "--coats is 'many'"),
+        ('name = "door"\ncoats = "many"', "c.toml': --coats is 'many'"),
+        ('name = "door"\ncoats = true', "c.toml': --coats is 'True'"),
+        ('name = "door"\ncoats = 0', "c.toml': --coats is 0: input should be greater than or equal to 1"),
+        ('name = "door"\nrooms = ["a"]\nroom = ["b"]', "holds 'room' twice"),
+        ('name = "shed-2:door"', "names code ('shed-2:door')"),
         ('name = "door"\ncolour = "reed"', "unknown value 'reed': did you mean red?"),
         ('name = "shed:door"', "names code ('shed:door')"),
         ("name = ", "is not TOML"),
@@ -115,7 +119,7 @@ def test_a_spec_is_frozen_and_checked_again_when_replaced() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "code"), [("a.b:c", True), ("cifar10:/data", False), ("digits", False), ("a:b-c", False)]
+    ("value", "code"), [("a.b:c", True), ("evil-mod:net", True), ("evil:", True), ("digits-cnn", False)]
 )
 def test_code_is_recognised(value: str, code: bool) -> None:
     assert is_code(value) is code
