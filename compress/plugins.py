@@ -39,11 +39,18 @@ def import_named(name: str, option: str, form: str) -> Any:
 
 @contextmanager
 def users_code(what: str, failure: type[InputError] | type[RunError] = RunError) -> Iterator[None]:
-    """Turn whatever a user's code raises, or exits with, into one line that says what was running."""
+    """Turn whatever a user's code raises, or exits with, into one line that says what was running.
+
+    An InputError passes where wrong input is what is expected: it says itself what is wrong.
+    """
     try:
         yield
     except KeyboardInterrupt:
         raise
+    except InputError as error:
+        if failure is InputError:
+            raise
+        raise failure(f"{what} failed with {described(error)}") from error
     except BaseException as error:
         raise failure(f"{what} failed with {described(error)}") from error
 

@@ -117,6 +117,11 @@ def known_methods() -> list[str]:
 
 
 def _foreign(name: str, found: Any) -> MethodEntry:
+    with users_code(f"--method '{name}': looking at it", InputError):
+        return _checked(name, found)
+
+
+def _checked(name: str, found: Any) -> MethodEntry:
     if not isinstance(found, type):
         raise InputError(f"--method '{name}' is a {type(found).__name__}, must be a class with ask and tell")
     for member in ("ask", "tell"):

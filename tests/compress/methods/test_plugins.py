@@ -110,6 +110,8 @@ def test_a_wrong_method_is_one_line(method: str, said: str, tmp_path: Path, monk
         ("return compress.Policy({'conv9': compress.LayerPolicy()})", "unknown layer in the policy 'conv9'"),
         ("raise KeyError('layer')", "ask failed with KeyError: 'layer'"),
         ("return None", "measured no policy"),
+        ("raise SystemExit(0)", "ask failed with SystemExit: 0"),
+        ("return compress.Policy({'conv1': 5})", "ask returned a Policy with 'conv1': int"),
     ],
 )
 def test_a_method_that_fails_on_the_way_is_one_line(
@@ -162,3 +164,42 @@ def test_a_methods_own_options_are_checked_and_kept(tmp_path: Path, monkeypatch:
     assert result["evaluations"] == 2  # 6 and 4 bits, then nothing is left to ask for
     assert result["hyperparameters"]["paced:Paced"] == {"pace": 2}
     assert json.loads((out / "run.json").read_text())["search"]["method_options"] == {"pace": "2"}
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("{'n': __import__('numpy').float64(1)}", "state_dict()['n'] is a float64"),
+        ("{'f': lambda: 0}", "state_dict()['f'] is a function"),
+        ("{1.5: 0}", "state_dict() has the key 1.5, a float"),
+        ("1 / 0", "state_dict failed with ZeroDivisionError"),
+    ],
+)
+def test_a_state_that_no_checkpoint_gives_back_is_refused_when_it_is_saved(
+    state: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"kept{abs(hash(state)) % 10**6}"
+    (tmp_path / f"{name}.py").write_text(
+        "import compress\nclass Method:\n    def __init__(self, problem): self.names = problem.names\n"
+        "    def ask(self): return compress.uniform_policy(self.names, compress.LayerPolicy(bits=7))\n"
+        "    def tell(self, *told): ...\n    def load_state_dict(self, state): ...\n"
+        f"    def state_dict(self): return {state}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    result = run("search", *DIGITS, "--method", f"{name}:Method", "--episodes", "1", "--out", str(tmp_path / "run"))
+    assert result.exit_code == 1
+    assert said in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_a_method_without_a_state_says_so_at_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "stateless.py").write_text(
+        "import compress\nclass Method:\n    def __init__(self, problem): self.names = problem.names\n"
+        "    def ask(self): return compress.uniform_policy(self.names, compress.LayerPolicy(bits=7))\n"
+        "    def tell(self, *told): ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    out = tmp_path / "run"
+    method = ["--method", "stateless:Method"]
+    assert run("search", *DIGITS, *method, "--episodes", "1", "--out", str(out)).exit_code == 0
+    (out / "result.json").unlink()
+    assert "has no state_dict and load_state_dict" in refused("search", "--resume", "--out", str(out), *method)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -225,3 +226,31 @@ def test_a_search_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
         result = CliRunner().invoke(main, [*BASE, "--out", str(out), *wrong])
         assert result.exit_code == 2 and result.stderr.count("error:") == 1
         assert not out.exists()
+
+
+def test_a_kill_between_result_and_page_is_mended(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(finished, out)
+    (out / "report.html").unlink()
+    (out / ".result.json.abc").touch()
+    assert CliRunner().invoke(main, ["search", "--resume", "--out", str(out)]).exit_code == 0
+    assert (out / "report.html").read_bytes() == (finished / "report.html").read_bytes()
+    assert not (out / ".result.json.abc").exists()
+
+
+def test_a_kill_before_run_json_leaves_the_folder_free(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    for name in (".lock", ".run.json.abc"):
+        (out / name).touch()
+    options = ["--method", "random", "--episodes", "1", "--out", str(out)]
+    assert CliRunner().invoke(main, [*BASE, *options]).exit_code == 0
+    assert not (out / ".run.json.abc").exists()
+
+
+def test_a_folder_of_the_users_stays_when_a_search_cannot_begin(tmp_path: Path) -> None:
+    out = tmp_path / "mine"
+    out.mkdir()
+    result = CliRunner().invoke(main, [*BASE, "--out", str(out), "--warm-start", str(tmp_path)])
+    assert result.exit_code == 2
+    assert out.is_dir() and not list(out.iterdir())
