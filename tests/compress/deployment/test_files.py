@@ -87,11 +87,29 @@ def test_a_recipe_reloads_without_the_models_class(exported: tuple[Path, str], m
         (lambda r: r.pop("nodes"), "damaged"),
         (lambda r: r.update(schema=99), "schema 1"),
         (lambda r: r.update(weights="../../elsewhere.safetensors"), "not a file"),
+        (lambda r: r["nodes"][0].update(target="x=print('run')"), "cannot be the name of an input"),
+        (lambda r: r["nodes"][2]["kwargs"].update({"a=print('run'), b": 1}), "cannot be the name of an argument"),
+        (lambda r: r["nodes"][2].update(op="get_attr", target="fc.weight, print('run')"), "the name of a tensor"),
+        (lambda r: r["nodes"][2].update(op="get_attr", target="__class__.__init__"), "the name of a tensor"),
+        (lambda r: r["nodes"][2].update(op="get_attr", target="fc.nothing"), "which the weights do not have"),
+        (lambda r: r["nodes"][2].update(target="load_state_dict"), "a module that the recipe does not have"),
+        (lambda r: r["nodes"][2].update(name="lambda"), "cannot be the name of a node"),
+        (lambda r: r["modules"].update({"a b": r["modules"]["conv1"]}), "cannot be the name of a module"),
+        (lambda r: r["modules"].update({"recompile": r["modules"]["relu"]}), "cannot be the name of a module"),
+        (lambda r: r["modules"]["conv1"]["settings"].update(out_channels=10**9), "in another shape"),
+        (lambda r: r["modules"]["conv1"]["settings"].update(device="meta"), "the setting 'device'"),
+        (lambda r: r["modules"]["conv1"].update(weight_shape=[16, 10**9, 3, 3]), "bytes of codes are no"),
+        (lambda r: r["modules"]["conv1"].update(weight_shape=[1, 16, 3, 3]), "one scale and zero point a filter"),
+        (lambda r: r["modules"]["conv1"].update(weight_bits=10**9), "weight_bits of 'conv1' is 1000000000"),
+        (lambda r: r["modules"]["quantize_fc"]["settings"].update(bits=10**9), "bits of 'quantize_fc' is 1000000000"),
     ],
 )
-def test_a_wrong_recipe_is_one_line(exported: tuple[Path, str], tmp_path: Path, change: object, message: str) -> None:
+def test_a_wrong_recipe_is_one_line(
+    exported: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: object, message: str
+) -> None:
     recipe = json.loads((exported[0] / "m.recipe.json").read_text())
     change(recipe)  # type: ignore[operator]
+    monkeypatch.setattr("builtins.print", lambda text: pytest.fail("a recipe was run as code"))
     (tmp_path / "m.recipe.json").write_text(json.dumps(recipe))
     (tmp_path / "m.safetensors").write_bytes((exported[0] / "m.safetensors").read_bytes())
     with pytest.raises(InputError, match=message) as caught:
