@@ -32,3 +32,9 @@ def _lacks(module: str, attribute: str, names: list[str]) -> str:
     near = get_close_matches(attribute, names, n=1, cutoff=0.5)
     hint = f", did you mean {near[0]}?" if near else ""
     return f"the module {module} has no '{attribute}'{hint}"
+
+
+def failure(error: BaseException) -> str:
+    """Return in one line what code of a user's raised: the kind of exception and what it says."""
+    text = " ".join(str(error).split())[:200]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -163,7 +163,7 @@ def _build(path: str, described: dict[str, Any], state: Mapping[str, Tensor]) ->
     kind = described["type"]
     if kind not in _TYPES:
         raise InputError(f"the recipe names the module type '{kind}', which is not known here")
-    settings = {
+    settings: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in described["settings"].items()
     }
     for name in settings:
