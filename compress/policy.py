@@ -60,8 +60,9 @@ class LayerPolicy:
     ran: str | None = None
 
     def __post_init__(self) -> None:
-        if self.pruner != NO_PRUNER:
-            _check_pruner(self.pruner)
+        _check_pruner(self.pruner)
+        if self.ran is not None and not isinstance(self.ran, str):
+            raise InputError(f"ran is {self.ran!r}, must be the name of the pruner that ran")
         _check_fraction("sparsity", self.sparsity)
         for name in ("realised_sparsity", "zero_filter"):
             if getattr(self, name) is not None:
@@ -96,7 +97,13 @@ def check_bits(bits: int, where: str = "bits") -> int:
     return bits
 
 
-def _check_pruner(name: str) -> None:
+def _check_pruner(name: object) -> None:
+    if not isinstance(name, str):
+        raise InputError(
+            f"pruner is {' '.join(repr(name).split())[:60]}, must be a pruner's name; '{NO_PRUNER}' prunes nothing"
+        )
+    if name == NO_PRUNER:
+        return
     from compress.pruning import PRUNERS  # it needs torch, which specs and help do without
 
     if name not in PRUNERS:
@@ -231,6 +238,7 @@ def _parse_layer(entry: Any, where: str) -> LayerPolicy:
         if key not in allowed:
             raise InputError(f"{where}: {unknown_name('field', key, allowed)}")
     try:
-        return LayerPolicy(**{**entry, "pruner": entry.get("pruner") or NO_PRUNER})
+        named = entry.get("pruner")  # null, as older files have it, prunes nothing
+        return LayerPolicy(**{**entry, "pruner": NO_PRUNER if named is None else named})
     except InputError as error:
         raise InputError(f"{where}: {error}") from None

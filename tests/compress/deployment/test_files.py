@@ -10,6 +10,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from compress.commands.export import export
+from compress.deployment.channel_removal import check_multiple
 from compress.deployment.files import deploy_policy
 from compress.deployment.onnx.model import onnx_model
 from compress.deployment.recipe import load
@@ -64,6 +65,18 @@ def test_channel_counts_are_rounded_when_asked(tmp_path: Path) -> None:
     run(tmp_path, POLICY, "--round-to", "8", "--no-check")
     back = load(tmp_path / "m.recipe.json")
     assert back.get_parameter("conv2.weight").shape[0] == 16
+
+
+def test_a_multiple_above_every_count_removes_no_channel(tmp_path: Path) -> None:
+    run(tmp_path, POLICY, "--round-to", "1" + 20 * "0", "--no-check")
+    back = load(tmp_path / "m.recipe.json")
+    assert [back.get_parameter(f"{name}.weight").shape[0] for name in ("conv2", "conv5")] == [16, 32]
+
+
+@pytest.mark.parametrize("multiple", [0, -1, 1.5, True, "8"])
+def test_what_is_no_multiple_is_refused_in_one_line(multiple: object) -> None:
+    with pytest.raises(InputError, match=f"--round-to is {multiple!r}, must be a whole number from 1"):
+        check_multiple(multiple)  # type: ignore[arg-type]
 
 
 def test_the_same_policy_gives_the_same_bytes(exported: tuple[Path, str], tmp_path: Path) -> None:

@@ -180,6 +180,7 @@ HALF = KEPT[:, None].expand(4, 2)
         ("weights", PruningResult(HALF * 1e38, HALF), "weights up to 1e[+]38, must be at most 1e[+]06"),
         ("weights", PruningResult(torch.ones(4, 2), HALF), "other than zero where its weight_mask removes them"),
         ("weights", PruningResult(torch.zeros(4, 2), HALF & False), "removed every weight at sparsity 0.5"),
+        ("weights", PruningResult(torch.zeros(4, 2), HALF), "removed every weight at sparsity 0.5"),
         ("filters", PruningResult(torch.ones(4, 2), HALF | True, KEPT), "filters that its filter_mask removes"),
         ("filters", PruningResult(1 * HALF.float(), HALF, ~KEPT), "filters that its filter_mask removes"),
         (
@@ -217,14 +218,14 @@ def test_a_pruner_that_writes_into_what_it_is_given_harms_nobody() -> None:
         assert context.gradient is not None and context.samples is not None
         for tensor in (context.weight, context.gradient, context.samples.patches, context.samples.targets):
             tensor.zero_()
-        return from_weight_mask(context, HALF)
+        return from_weight_mask(PruningContext(torch.ones(4, 2), 0.5), HALF)
 
     ones = [torch.ones(4, 2) for _ in range(4)]
     samples = FeatureMapSamples(*ones[2:])
     result = ForeignPruner(written(prune=vandal)()).prune(
         PruningContext(ones[0], 0.5, gradient=ones[1], samples=samples)
     )
-    assert not result.weight.any()
+    assert torch.equal(result.weight, HALF.float())
     assert all(bool(tensor.all()) for tensor in ones)
 
 
