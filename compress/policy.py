@@ -46,7 +46,8 @@ class LayerPolicy:
 
     `activation_bits` is for methods that part the two (HAQ, ASQJ, joint); None means that `bits` holds for both.
     `realised_sparsity` and the last four are what came of it (see LayerOutcome): None before an evaluation.
-    Raises InputError for an unknown pruner, a sparsity outside [0, 1], bits outside 2..8.
+    Raises InputError for a sparsity outside [0, 1] and bits outside 2..8; whether the pruner is known is asked where
+    the policy is used.
     """
 
     pruner: str = NO_PRUNER
@@ -60,8 +61,9 @@ class LayerPolicy:
     ran: str | None = None
 
     def __post_init__(self) -> None:
-        if self.pruner != NO_PRUNER:
-            _check_pruner(self.pruner)
+        _check_pruner(self.pruner)
+        if self.ran is not None and not isinstance(self.ran, str):
+            raise InputError(f"ran is {self.ran!r}, must be the name of the pruner that ran")
         _check_fraction("sparsity", self.sparsity)
         for name in ("realised_sparsity", "zero_filter"):
             if getattr(self, name) is not None:
@@ -96,12 +98,19 @@ def check_bits(bits: int, where: str = "bits") -> int:
     return bits
 
 
-def _check_pruner(name: str) -> None:
-    from compress.pruning import PRUNERS  # it needs torch, which specs and help do without
+def _check_pruner(name: object) -> None:
+    if not isinstance(name, str):
+        raise InputError(
+            f"pruner is {' '.join(repr(name).split())[:60]}, must be a pruner's name; '{NO_PRUNER}' prunes nothing"
+        )
 
-    if name not in PRUNERS:
-        error = unknown_name("pruner", name, [NO_PRUNER, *PRUNERS])
-        raise InputError(f"{error}; one of your own is named by --pruners MODULE:CLASS")
+
+def _check_known(name: str) -> None:
+    if name == NO_PRUNER:
+        return
+    from compress.pruning import pruner  # it needs torch, which specs and help do without
+
+    pruner(name)
 
 
 def _check_fraction(name: str, value: float) -> None:
@@ -206,12 +215,15 @@ def read_policy(path: str | Path) -> Policy:
     return parse_policy(read_json(path, "a policy as `compress search` writes it (policy.json)"), f"policy '{path}'")
 
 
-def parse_policy(content: Any, source: str = "the policy") -> Policy:
-    """Build a policy from the JSON content; `source` names it in errors."""
+def parse_policy(content: Any, source: str = "the policy", *, to_use: bool = True) -> Policy:
+    """Build a policy from the JSON content; `source` names it in errors.
+
+    `to_use`: its pruners must be known; a report shows what a run with somebody's own pruner found without it.
+    """
     if not isinstance(content, dict) or not isinstance(content.get("layers"), dict):
         raise InputError(f"{source} has no table 'layers' of layer name to pruner, sparsity and bits")
     file = PolicyFile.parse(content, source)
-    layers = {name: _parse_layer(entry, f"{source}, layer '{name}'") for name, entry in file.layers.items()}
+    layers = {name: _parse_layer(entry, f"{source}, layer '{name}'", to_use) for name, entry in file.layers.items()}
     return Policy(layers, file.model_extra or {})
 
 
@@ -224,7 +236,7 @@ def _entry(layer: LayerPolicy) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in _ALWAYS or value is not None}
 
 
-def _parse_layer(entry: Any, where: str) -> LayerPolicy:
+def _parse_layer(entry: Any, where: str, to_use: bool) -> LayerPolicy:
     allowed = [field.name for field in fields(LayerPolicy)]
     if not isinstance(entry, dict):
         raise InputError(f"{where} must be a table with {', '.join(allowed)}")
@@ -232,6 +244,10 @@ def _parse_layer(entry: Any, where: str) -> LayerPolicy:
         if key not in allowed:
             raise InputError(f"{where}: {unknown_name('field', key, allowed)}")
     try:
-        return LayerPolicy(**{**entry, "pruner": entry.get("pruner") or NO_PRUNER})
+        named = entry.get("pruner")  # null, as older files have it, prunes nothing
+        layer = LayerPolicy(**{**entry, "pruner": NO_PRUNER if named is None else named})
+        if to_use:
+            _check_known(layer.pruner)
+        return layer
     except InputError as error:
         raise InputError(f"{where}: {error}") from None

@@ -57,7 +57,7 @@ def pruners(json_path: Path | None) -> None:
     rows: list[dict[str, object]] = []
     for name in use_pruners(known_pruners()):
         pruner = PRUNERS[name]
-        summary = (type(pruner).__doc__ or "").strip().splitlines()
+        summary = (pruner.__doc__ or "").strip().splitlines()
         rows.append(
             {
                 "name": name,

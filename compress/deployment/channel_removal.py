@@ -101,15 +101,23 @@ def _reading_channels(layer: CompressibleLayer, weight: torch.Tensor) -> Mask:
 
 def round_up(graph: NetworkGraph, kept: Mask, multiple: int) -> Mask:
     """Restore the first removed units of each layer until its channel count is a multiple (or all are back)."""
+    check_multiple(multiple)
     kept = kept.copy()
     changed = multiple > 1
     while changed:  # restoring for one layer can unsettle another of its group; counts only grow, so it ends
         changed = False
         for layer in graph.layers:
-            while kept[layer.out_units].sum() % multiple and not kept[layer.out_units].all():
+            while int(kept[layer.out_units].sum()) % multiple and not kept[layer.out_units].all():
                 kept[layer.out_units[~kept[layer.out_units]][0]] = True
                 changed = True
     return kept
+
+
+def check_multiple(multiple: int) -> int:
+    """Return what channel counts are to be multiples of; raises InputError where it is no whole number from 1."""
+    if isinstance(multiple, bool) or not isinstance(multiple, int) or multiple < 1:
+        raise InputError(f"--round-to is {multiple!r}, must be a whole number from 1")
+    return multiple
 
 
 def remove_channels(
@@ -120,8 +128,6 @@ def remove_channels(
     `masks` are filter masks by layer (none: what the weights themselves leave dead is removed). With `multiple`, each
     channel count is rounded up to one, with filters of zeros.
     """
-    if multiple < 1:
-        raise InputError(f"--round-to {multiple} must be at least 1")
     module = private_copy(graph, model)
     if masks:
         mask_filters(graph, module, masks)

@@ -1,10 +1,12 @@
 """A network that comes back without the class it was made of: its graph as JSON, its tensors as safetensors.
 
-Nothing in a recipe is code: operations and module types are looked up in fixed tables.
+Nothing in a recipe is code: operations and module types are looked up in fixed tables, names are names (recipe_names).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ import torch
 from torch import Tensor, fx, nn
 
 from compress.deployment.deployment import DeployedNetwork, FakeQuantize, WeightCodes
+from compress.deployment.recipe_names import check_names
 from compress.models.state_files import read_state, write_weights
 from compress.network.calls import ATTRIBUTES, FUNCTIONS, METHODS, MODULES, operation_of_module
 from compress.network.operation import Cost
+from compress.policy import check_bits
 from hwsim.errors import InputError
 from hwsim.files.reading import read_json
 from hwsim.files.writing import write_json
@@ -118,57 +122,76 @@ def _encode(argument: Any) -> Any:
 def load(recipe_path: Path | str) -> fx.GraphModule:
     """Build the network of a recipe, in eval mode, from the JSON and the safetensors file beside it.
 
-    Raises InputError for a damaged recipe or an operation that is not in the tables here.
+    Raises InputError for a damaged recipe, a name that is no identifier, an operation that is not in the tables here,
+    and sizes that are not those of the tensors: a small file asks for no large memory.
     """
     path = Path(recipe_path)
     recipe = read_json(path, "a recipe that `compress export` wrote")
     if not isinstance(recipe, dict) or recipe.get("schema") != SCHEMA:
         raise InputError(f"'{path}' is no recipe of schema {SCHEMA}; export the network again")
     try:
-        root = nn.Module()
-        for name, described in recipe["modules"].items():
-            _add(root, name, _build(described))
-        state = read_state(path.parent / Path(str(recipe["weights"])).name)
-        state = _unpacked(state, recipe["modules"])
-        for name, tensor in state.items():
-            if name.rpartition(".")[0] not in recipe["modules"]:
-                _add_tensor(root, name, tensor)
-        module = fx.GraphModule(root, _graph(recipe["nodes"]))
-    except InputError:
-        raise
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
-        raise InputError(f"'{path}' is damaged ({type(error).__name__}: {error}); export the network again") from None
-    _fill(module, state, path)
+        return _loaded(recipe, path)
+    except InputError as error:
+        raise InputError(f"'{path}': {error}") from None
+    except Exception as error:  # a damaged recipe raises whatever its content happens to spell
+        said = " ".join(str(error).split())[:160]
+        raise InputError(f"'{path}' is damaged ({type(error).__name__}: {said}); export the network again") from None
+
+
+def _loaded(recipe: dict[str, Any], path: Path) -> fx.GraphModule:
+    modules, nodes = recipe["modules"], recipe["nodes"]
+    check_names(modules, nodes)
+    state = _unpacked(read_state(path.parent / Path(str(recipe["weights"])).name), modules)
+    root = nn.Module()
+    for name, described in modules.items():
+        _add(root, name, _build(name, described, state))
+    for name in sorted({node["target"] for node in nodes if node["op"] == "get_attr"}):
+        if name not in state:
+            raise InputError(f"the graph reads '{name}', which the weights do not have; export the network again")
+        if name.rpartition(".")[0] not in modules:
+            _add(root, name, state[name])
+    module = fx.GraphModule(root, _graph(nodes))
+    own = module.state_dict()
+    module.load_state_dict({name: tensor for name, tensor in state.items() if name in own}, strict=False)
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
     return module.eval()
 
 
-def _build(described: dict[str, Any]) -> nn.Module:
+def _build(path: str, described: dict[str, Any], state: Mapping[str, Tensor]) -> nn.Module:
+    """Build a module once its tensors are known to be those of the file: a size that was made up takes no memory."""
     kind = described["type"]
     if kind not in _TYPES:
         raise InputError(f"the recipe names the module type '{kind}', which is not known here")
-    settings = {
+    settings: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in described["settings"].items()
     }
+    for name in settings:
+        if name not in (*_TYPES[kind][1], "bias"):
+            raise InputError(f"'{path}' has the setting '{name}', which no {kind} has; export the network again")
+    if kind == FakeQuantize.__name__:
+        check_bits(settings["bits"], f"bits of '{path}'")
+        return FakeQuantize(float(settings["scale"]), int(settings["zero_point"]), settings["bits"])
+    with torch.device("meta"):
+        needed = _TYPES[kind][0](**settings).state_dict()
+    for leaf, tensor in needed.items():
+        name = f"{path}.{leaf}"
+        if leaf != "num_batches_tracked" and (name not in state or state[name].shape != tensor.shape):
+            raise InputError(f"the weights miss '{name}' or have it in another shape; export the network again")
     return _TYPES[kind][0](**settings)
 
 
-def _add(root: nn.Module, path: str, module: nn.Module) -> None:
+def _add(root: nn.Module, path: str, part: nn.Module | Tensor) -> None:
+    """Put a module, or a tensor that the graph reads by itself (a parameter used by a function), where it belongs."""
     *parents, name = path.split(".")
     for parent in parents:
         if not hasattr(root, parent):
             root.add_module(parent, nn.Module())
         root = root.get_submodule(parent)
-    root.add_module(name, module)
-
-
-def _add_tensor(root: nn.Module, name: str, tensor: Tensor) -> None:
-    """Give the root a tensor that the graph reads by itself (a parameter used by a function)."""
-    path, _, leaf = name.rpartition(".")
-    for parent in path.split(".") if path else []:
-        if not hasattr(root, parent):
-            root.add_module(parent, nn.Module())
-        root = root.get_submodule(parent)
-    root.register_buffer(leaf, tensor)
+    if isinstance(part, nn.Module):
+        root.add_module(name, part)
+    else:
+        root.register_buffer(name, part)
 
 
 def _graph(nodes: list[dict[str, Any]]) -> fx.Graph:
@@ -215,27 +238,15 @@ def _unpacked(state: dict[str, Tensor], modules: dict[str, Any]) -> dict[str, Te
     numbers = dict(state)
     for path, described in modules.items():
         if "weight_bits" in described:
-            bits, shape = described["weight_bits"], described["weight_shape"]
+            bits = check_bits(described["weight_bits"], f"weight_bits of '{path}'")
+            shape = described["weight_shape"]
             parts = (numbers.pop(f"{path}.weight.{part}") for part in ("codes", "scale", "zero_point"))
             stream, scale, zero_point = parts
+            if list(scale.shape) != shape[:1] or list(zero_point.shape) != shape[:1]:
+                raise InputError(f"'{path}' has not one scale and zero point a filter; export the network again")
             codes = unpack(stream, bits, shape)
             numbers[f"{path}.weight"] = WeightCodes(codes, scale, zero_point, bits).numbers()
     return numbers
-
-
-def _fill(module: fx.GraphModule, state: dict[str, Tensor], path: Path) -> None:
-    own = module.state_dict()
-    needed = {name for name in own if not name.endswith("num_batches_tracked") and not _is_rounding(module, name)}
-    wrong = [name for name in sorted(needed) if name not in state or state[name].shape != own[name].shape]
-    if wrong:
-        raise InputError(f"the weights of '{path}' miss '{wrong[0]}' or have it in another shape; export it again")
-    module.load_state_dict({name: state[name] for name in needed}, strict=False)
-    for parameter in module.parameters():
-        parameter.requires_grad_(False)
-
-
-def _is_rounding(module: nn.Module, name: str) -> bool:
-    return isinstance(module.get_submodule(name.rpartition(".")[0]), FakeQuantize)
 
 
 def pack(codes: Tensor, bits: int) -> Tensor:
@@ -247,7 +258,9 @@ def pack(codes: Tensor, bits: int) -> Tensor:
 
 def unpack(stream: Tensor, bits: int, shape: list[int]) -> Tensor:
     """Return the codes uint8[shape] of a stream that `pack` made."""
-    count = int(np.prod(shape, dtype=np.int64))
+    count = math.prod(shape)
+    if stream.shape != (-(-count * bits // 8),):  # before anything of that size is made
+        raise InputError(f"{stream.numel()} bytes of codes are no {count} of {bits} bits; export the network again")
     planes = np.unpackbits(stream.numpy(), count=count * bits).reshape(count, bits)
     weights = (1 << np.arange(bits - 1, -1, -1)).astype(np.uint8)
     return torch.from_numpy((planes * weights).sum(axis=1, dtype=np.uint8).reshape(shape))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from compress.images.accuracy import accuracy_pct
+from hwsim.errors import RunError
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,18 @@ class Answers:
 def compared(logits: Tensor, labels: Tensor, dense: Tensor) -> Answers:
     """Return what logits float32[n, classes] are worth beside the dense network's, float32[N, classes], n <= N.
 
-    Of less than N images the accuracy is the dense network's on all less what is lost on those.
+    Of less than N images the accuracy is the dense network's on all less what is lost on those. Raises RunError for
+    logits that are not finite.
     """
     looked = len(logits)
     there, correct = accuracy_pct(dense[:looked], labels[:looked]), accuracy_pct(logits, labels[:looked])
     whole = correct if looked == len(labels) else max(accuracy_pct(dense, labels) - (there - correct), 0.0)
     reference = dense[:looked].double()
     error = float((logits.double() - reference).square().sum())
+    if not math.isfinite(error):
+        raise RunError(
+            "the network answers with NaN or infinity: its weights are too large; load other weights, or leave out the"
+            " pruner that refits them"
+        )
     spread = float((reference - reference.mean(dim=1, keepdim=True)).square().sum())
     return Answers(whole, error / spread if spread > 0 else error)

@@ -22,7 +22,7 @@ from compress.network.graph import CompressibleLayer, Mask, NetworkGraph
 from compress.policy import DENSE_8BIT, NO_PRUNER, LayerPolicy
 from compress.pruning import FeatureMapSamples, Granularity, Pruner, PruningContext, PruningResult, pruner
 from compress.pruning.level import LevelPruner
-from compress.pruning.pruner import check_result, one_place
+from compress.pruning.pruner import one_place
 
 _STAND_IN = LevelPruner()
 """Prunes single weights where structure may not change."""
@@ -173,9 +173,7 @@ class Compressor:
         if index in self._last and self._last[index][0] == key:
             return self._last[index][1]
         context = self._context(index, chosen, policy.sparsity, left)
-        result = chosen.prune(context)
-        check_result(chosen, context, result)
-        outcome = _spread(layer, result, left, chosen.name)
+        outcome = _spread(layer, chosen.prune(context), left, chosen.name)
         self._last[index] = (key, outcome)
         return outcome
 

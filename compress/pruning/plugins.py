@@ -7,6 +7,7 @@ from importlib import metadata
 from typing import Any
 
 from compress.plugins import import_named
+from compress.pruning.foreign import class_of
 from compress.pruning.registry import PRUNERS, register
 from hwsim.errors import InputError, unknown_name
 from hwsim.files.spec import is_code
@@ -17,9 +18,17 @@ ENTRY_POINTS = "tilejoule.pruners"
 def use_pruners(names: Iterable[str]) -> tuple[str, ...]:
     """Return the pruners' names, those that are code or installed registered first.
 
-    Raises InputError for an unknown name, code that cannot be imported, or a class that is no pruner.
+    Raises InputError for an unknown name, one that is named twice, code that cannot be imported, or a class that is no
+    pruner.
     """
-    return tuple(_used(name) for name in names)
+    used: dict[str, str] = {}
+    for written in names:
+        name = _used(written)
+        if name in used:
+            also = "" if used[name] == written == name else f" (as '{used[name]}' and '{written}')"
+            raise InputError(f"--pruners names '{name}' twice{also}; name each pruner once")
+        used[name] = written
+    return tuple(used)
 
 
 def known_pruners() -> list[str]:
@@ -46,4 +55,4 @@ def _registered(found: Any, source: str) -> str:
         register(found)
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
-    return next(name for name, pruner in PRUNERS.items() if type(pruner) is found)
+    return next(name for name, pruner in PRUNERS.items() if class_of(pruner) is found)

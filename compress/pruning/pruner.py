@@ -128,29 +128,9 @@ class Pruner(ABC):
     def prune(self, context: PruningContext) -> PruningResult:
         """Return what is left of a layer at the context's sparsity; the context is not changed.
 
-        Sparsity 0 removes nothing, 1 everything. The same context gives the same result: what is random draws from the
-        context's generator.
+        Sparsity 0 removes nothing, 1 everything, and below 1 something stays. The same context gives the same result:
+        what is random draws from the context's generator.
         """
-
-
-def check_result(pruner: Pruner, context: PruningContext, result: object) -> None:
-    """Raise RunError naming the pruner where it did not return what `Pruner.prune` promises."""
-    title = f"the pruner '{pruner.name}'"
-    if not isinstance(result, PruningResult):
-        raise RunError(f"{title} returned {type(result).__name__}, not a PruningResult")
-    filters, channels = context.weight.shape[0], context.weight.shape[1] * context.groups
-    wanted: list[tuple[str, Tensor | None, torch.dtype, torch.Size]] = [
-        ("weight", result.weight, context.weight.dtype, context.weight.shape),
-        ("weight_mask", result.weight_mask, torch.bool, context.weight.shape),
-    ]
-    if pruner.removes is Granularity.FILTERS:
-        wanted.append(("filter_mask", result.filter_mask, torch.bool, torch.Size([filters])))
-    if pruner.removes is Granularity.CHANNELS:
-        wanted.append(("channel_mask", result.channel_mask, torch.bool, torch.Size([channels])))
-    for name, value, dtype, shape in wanted:
-        if not isinstance(value, Tensor) or value.dtype != dtype or value.shape != shape:
-            found = f"{value.dtype} of {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
-            raise RunError(f"{title} returned {found} as {name}, must be {dtype} of {tuple(shape)}")
 
 
 def from_weight_mask(context: PruningContext, mask: Tensor) -> PruningResult:
@@ -160,8 +140,7 @@ def from_weight_mask(context: PruningContext, mask: Tensor) -> PruningResult:
 
 def from_filter_mask(context: PruningContext, filters: Tensor) -> PruningResult:
     """Return the result of keeping the filters marked in bool[M]."""
-    shape = (-1,) + (1,) * (context.weight.dim() - 1)
-    mask = filters.reshape(shape).expand_as(context.weight)
+    mask = filter_weight_mask(context, filters)
     return PruningResult(context.weight * mask, mask, filter_mask=filters)
 
 
@@ -170,6 +149,11 @@ def from_channel_mask(context: PruningContext, channels: Tensor, weight: Tensor 
     mask = channel_weight_mask(context, channels)
     kept = context.weight if weight is None else weight
     return PruningResult(kept * mask, mask, channel_mask=channels)
+
+
+def filter_weight_mask(context: PruningContext, filters: Tensor) -> Tensor:
+    """Spread bool[M] over the weight."""
+    return filters.reshape((-1,) + (1,) * (context.weight.dim() - 1)).expand_as(context.weight)
 
 
 def channel_weight_mask(context: PruningContext, channels: Tensor) -> Tensor:

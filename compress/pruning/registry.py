@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, TypeVar
 
+from compress.plugins import described
 from compress.pruning.bernoulli import BernoulliPruner
+from compress.pruning.foreign import ForeignPruner, class_of
 from compress.pruning.level import LevelPruner
 from compress.pruning.pruner import Granularity, Pruner
 from compress.pruning.ranked import RankedPruner
@@ -53,7 +55,8 @@ _Class = TypeVar("_Class", bound=type)
 def pruner(name: str) -> Pruner:
     """Return a pruner by name; raises InputError with the nearest names for an unknown one."""
     if name not in PRUNERS:
-        raise unknown_name("pruner", name, PRUNERS)
+        error = unknown_name("pruner", name, PRUNERS)
+        raise InputError(f"{error}; one of your own is named by --pruners MODULE:CLASS")
     return PRUNERS[name]
 
 
@@ -64,24 +67,40 @@ def register(pruner_class: _Class) -> _Class:
     `Pruner` or has one of another type, cannot be made without arguments, or bears a name that is taken.
     """
     if not isinstance(pruner_class, type):
-        raise InputError(f"a pruner is registered by its class, not by {pruner_class!r}; write one as a Pruner")
+        raise InputError(f"a pruner is registered by its class, not by {_short(pruner_class)}; write one as a Pruner")
     title = f"the pruner {pruner_class.__qualname__}"
     prune = getattr(pruner_class, "prune", None)
     if not callable(prune) or getattr(prune, "__isabstractmethod__", False):
         raise InputError(f"{title} lacks the method 'prune'; add prune(self, context) -> PruningResult")
+    made = _made(pruner_class, title)
+    if not _NAME.fullmatch(made.name):
+        raise InputError(f"{title} is named {made.name[:60]!r}; use letters, digits and underscores, a letter first")
+    taken = PRUNERS.get(made.name)
+    if made.name == NO_PRUNER or (taken is not None and class_of(taken) is not pruner_class):
+        raise InputError(f"{title} is named '{made.name}', which is taken; choose another name")
+    PRUNERS.setdefault(made.name, made)
+    return pruner_class
+
+
+def _made(pruner_class: type, title: str) -> ForeignPruner:
+    """Return a pruner of the class; raises InputError where it cannot be made, or is not what a pruner is."""
     try:
         made: Any = pruner_class()
+        for member, kind, what in _MEMBERS:
+            if not hasattr(made, member):
+                raise InputError(f"{title} lacks '{member}', {what}; add it, or subclass compress.pruning.Pruner")
+            if not isinstance(getattr(made, member), kind):
+                raise InputError(f"{title} has {member} {_short(getattr(made, member))}, which must be {what}")
+        return ForeignPruner(made)
+    except InputError:
+        raise
     except TypeError as error:
-        raise InputError(f"{title} cannot be made without arguments ({error}); give them defaults") from None
-    for member, kind, what in _MEMBERS:
-        if not hasattr(made, member):
-            raise InputError(f"{title} lacks '{member}', {what}; add it, or subclass compress.pruning.Pruner")
-        if not isinstance(getattr(made, member), kind):
-            raise InputError(f"{title} has {member} {getattr(made, member)!r}, which must be {what}")
-    if not _NAME.fullmatch(made.name):
-        raise InputError(f"{title} is named '{made.name}'; use letters, digits and underscores, a letter first")
-    taken = PRUNERS.get(made.name)
-    if made.name == NO_PRUNER or (taken is not None and type(taken) is not pruner_class):
-        raise InputError(f"{title} is named '{made.name}', which is taken; choose another name")
-    PRUNERS[made.name] = made
-    return pruner_class
+        raise InputError(f"{title} cannot be made without arguments ({described(error)}); give them defaults") from None
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{title} cannot be made ({described(error)}); mend it, or leave it out") from None
+
+
+def _short(value: object) -> str:
+    """Return a plain value as it is written, anything else by its type: no addresses in memory."""
+    plain = value is None or isinstance(value, (bool, int, float, str))
+    return repr(value)[:60] if plain else f"an object of type {type(value).__name__}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from compress.deployment.channel_removal import check_multiple
 from compress.deployment.compressed_module import compressed_module
 from compress.deployment.files import ExportReport, check_exportable, deploy_policy, files_beside, write_export
 from compress.oracle.problem import Problem
@@ -32,6 +33,7 @@ def export(
     the simulated accuracy. Raises InputError for a path that is not NAME.onnx, RunError where the accuracies differ.
     """
     target = check_path(Path(path))
+    check_multiple(round_to)
     chosen = measurement_of(policy, problem, spec, settings)
     check_exportable(chosen.activation_scales)
     smaller = deploy_policy(
@@ -51,6 +53,7 @@ def compressed(
     policy: Policy, problem: Problem, spec: MeasurementSpec | None = None, *, round_to: int = 1, **settings: Any
 ) -> nn.Module:
     """Return the network that a policy leaves as a module again: channels really gone, the rest in integers."""
+    check_multiple(round_to)
     chosen = measurement_of(policy, problem, spec, settings)
     return compressed_module(
         problem.graph, problem.network, problem.calibration(chosen), policy, seed=chosen.seed, multiple=round_to

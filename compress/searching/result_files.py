@@ -68,7 +68,7 @@ class BestPolicy(Measurement):
     @property
     def policy(self) -> Policy:
         """The policy as policy.json holds it: with what came of it, and the measurement that it was chosen by."""
-        return parse_policy({**self.measured_with, "layers": self.policy_layers})
+        return parse_policy({**self.measured_with, "layers": self.policy_layers}, to_use=False)
 
 
 class ValidationFigures(CandidateFigures):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -185,3 +186,30 @@ def test_the_environment_is_known_whichever_is_imported_first() -> None:
         )
         result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         assert result.stdout.strip() == "True"
+
+
+@pytest.mark.parametrize("round_to", [0, -1])
+def test_channels_are_rounded_to_a_whole_number(problem: compress.Problem, tmp_path: Path, round_to: int) -> None:
+    said = f"--round-to is {round_to}, must be a whole number from 1"
+    with pytest.raises(compress.InputError, match=said):
+        compress.compressed(compress.Policy({}), problem, round_to=round_to)
+    with pytest.raises(compress.InputError, match=said):
+        compress.export(compress.Policy({}), problem, tmp_path / "m.onnx", round_to=round_to)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("pruner", [5, ["level"], None, {}, b"level", np.ones((2, 2))])
+def test_a_pruner_is_named_by_a_string(pruner: Any) -> None:
+    with pytest.raises(compress.InputError, match=r"^pruner is .*, must be a pruner's name") as caught:
+        compress.LayerPolicy(pruner=pruner)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("field", "value"), [("pruner", 5), ("pruner", 0), ("pruner", []), ("ran", 5)])
+def test_a_policy_file_with_something_else_is_refused(tmp_path: Path, field: str, value: object) -> None:
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps({"layers": {"conv1": {field: value}}}))
+    with pytest.raises(compress.InputError, match=f"layer 'conv1': {field} is {re.escape(repr(value))}, must be"):
+        compress.read_policy(path)
+    path.write_text(json.dumps({"layers": {"conv1": {field: None}}}))
+    assert not compress.read_policy(path).layer("conv1").prunes

@@ -10,6 +10,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from compress.commands.export import export
+from compress.deployment.channel_removal import check_multiple
 from compress.deployment.files import deploy_policy
 from compress.deployment.onnx.model import onnx_model
 from compress.deployment.recipe import load
@@ -66,6 +67,18 @@ def test_channel_counts_are_rounded_when_asked(tmp_path: Path) -> None:
     assert back.get_parameter("conv2.weight").shape[0] == 16
 
 
+def test_a_multiple_above_every_count_removes_no_channel(tmp_path: Path) -> None:
+    run(tmp_path, POLICY, "--round-to", "1" + 20 * "0", "--no-check")
+    back = load(tmp_path / "m.recipe.json")
+    assert [back.get_parameter(f"{name}.weight").shape[0] for name in ("conv2", "conv5")] == [16, 32]
+
+
+@pytest.mark.parametrize("multiple", [0, -1, 1.5, True, "8"])
+def test_what_is_no_multiple_is_refused_in_one_line(multiple: object) -> None:
+    with pytest.raises(InputError, match=f"--round-to is {multiple!r}, must be a whole number from 1"):
+        check_multiple(multiple)  # type: ignore[arg-type]
+
+
 def test_the_same_policy_gives_the_same_bytes(exported: tuple[Path, str], tmp_path: Path) -> None:
     run(tmp_path, POLICY, "--no-check")
     for name in ("m.onnx", "m.safetensors", "m.recipe.json"):
@@ -87,11 +100,29 @@ def test_a_recipe_reloads_without_the_models_class(exported: tuple[Path, str], m
         (lambda r: r.pop("nodes"), "damaged"),
         (lambda r: r.update(schema=99), "schema 1"),
         (lambda r: r.update(weights="../../elsewhere.safetensors"), "not a file"),
+        (lambda r: r["nodes"][0].update(target="x=print('run')"), "cannot be the name of an input"),
+        (lambda r: r["nodes"][2]["kwargs"].update({"a=print('run'), b": 1}), "cannot be the name of an argument"),
+        (lambda r: r["nodes"][2].update(op="get_attr", target="fc.weight, print('run')"), "the name of a tensor"),
+        (lambda r: r["nodes"][2].update(op="get_attr", target="__class__.__init__"), "the name of a tensor"),
+        (lambda r: r["nodes"][2].update(op="get_attr", target="fc.nothing"), "which the weights do not have"),
+        (lambda r: r["nodes"][2].update(target="load_state_dict"), "a module that the recipe does not have"),
+        (lambda r: r["nodes"][2].update(name="lambda"), "cannot be the name of a node"),
+        (lambda r: r["modules"].update({"a b": r["modules"]["conv1"]}), "cannot be the name of a module"),
+        (lambda r: r["modules"].update({"recompile": r["modules"]["relu"]}), "cannot be the name of a module"),
+        (lambda r: r["modules"]["conv1"]["settings"].update(out_channels=10**9), "in another shape"),
+        (lambda r: r["modules"]["conv1"]["settings"].update(device="meta"), "the setting 'device'"),
+        (lambda r: r["modules"]["conv1"].update(weight_shape=[16, 10**9, 3, 3]), "bytes of codes are no"),
+        (lambda r: r["modules"]["conv1"].update(weight_shape=[1, 16, 3, 3]), "one scale and zero point a filter"),
+        (lambda r: r["modules"]["conv1"].update(weight_bits=10**9), "weight_bits of 'conv1' is 1000000000"),
+        (lambda r: r["modules"]["quantize_fc"]["settings"].update(bits=10**9), "bits of 'quantize_fc' is 1000000000"),
     ],
 )
-def test_a_wrong_recipe_is_one_line(exported: tuple[Path, str], tmp_path: Path, change: object, message: str) -> None:
+def test_a_wrong_recipe_is_one_line(
+    exported: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: object, message: str
+) -> None:
     recipe = json.loads((exported[0] / "m.recipe.json").read_text())
     change(recipe)  # type: ignore[operator]
+    monkeypatch.setattr("builtins.print", lambda text: pytest.fail("a recipe was run as code"))
     (tmp_path / "m.recipe.json").write_text(json.dumps(recipe))
     (tmp_path / "m.safetensors").write_bytes((exported[0] / "m.safetensors").read_bytes())
     with pytest.raises(InputError, match=message) as caught:

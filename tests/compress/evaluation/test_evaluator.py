@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from compress.deployment.channel_removal import remove_channels
-from compress.evaluation.answers import Screen
+from compress.evaluation.answers import Screen, compared
 from compress.evaluation.calibration import Calibration
 from compress.evaluation.evaluator import Evaluator, EvaluatorSpec
 from compress.evaluation.masks import Compressor
@@ -21,7 +21,7 @@ from compress.policy import DENSE_8BIT, LayerPolicy
 from compress.pruning import SEARCH_PRUNERS
 from compress.quantization.integer_layer import int8_is_exact
 from compress.vocabulary import Arithmetic
-from hwsim.errors import InputError
+from hwsim.errors import InputError, RunError
 from tests.reference.plain_evaluation import accuracy_pct, compressed_model, logits
 from tests.reference.unusual_networks import build
 
@@ -271,3 +271,10 @@ def test_other_weights_are_measured_whole_not_only_those_of_the_layers(name: str
     found = Evaluator(graph, other, images, labels, images[:8]).logits()
     assert torch.equal(found, Evaluator(own, other, images, labels, images[:8]).logits())
     assert not torch.equal(found, Evaluator(graph, traced, images, labels, images[:8]).logits())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_answers_that_are_no_numbers_are_not_measured(value: float) -> None:
+    logits = torch.tensor([[1.0, value], [0.0, 1.0]])
+    with pytest.raises(RunError, match="the network answers with NaN or infinity"):
+        compared(logits, torch.tensor([0, 1]), torch.eye(2))

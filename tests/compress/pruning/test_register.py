@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,8 +19,19 @@ from compress.network.trace import trace
 from compress.oracle.oracle import build_oracle
 from compress.oracle.spec import MeasurementSpec
 from compress.policy import NO_PRUNER, LayerPolicy, Policy
-from compress.pruning import PRUNERS, Granularity, Pruner, PruningContext, PruningResult, pruner, register, registry
-from compress.pruning.pruner import check_result
+from compress.pruning import (
+    PRUNERS,
+    FeatureMapSamples,
+    Granularity,
+    Pruner,
+    PruningContext,
+    PruningResult,
+    from_weight_mask,
+    pruner,
+    register,
+    registry,
+)
+from compress.pruning.foreign import ForeignPruner
 from hwsim.errors import InputError, RunError
 from tests.examples.example_pruner import GeometricMedianPruner
 
@@ -77,6 +88,13 @@ def written(**members: object) -> type:
     return type("Own", (), {key: value for key, value in {**right, **members}.items() if value is not None})
 
 
+def fails(error: BaseException) -> Callable[..., PruningResult]:
+    def code(*_: object) -> PruningResult:
+        raise error
+
+    return code
+
+
 class Unfinished(Pruner):
     name = "unfinished"
     removes = Granularity.WEIGHTS
@@ -101,7 +119,12 @@ class NeedsArguments(GeometricMedianPruner):
         (written(name="l1_ranked"), "is named 'l1_ranked', which is taken"),
         (written(name="none"), "is named 'none', which is taken"),
         (written(name="own, too"), "use letters, digits and underscores"),
-        (GeometricMedianPruner(), "registered by its class"),
+        (GeometricMedianPruner(), "registered by its class, not by an object of type GeometricMedianPruner;"),
+        (register, "registered by its class, not by an object of type function;"),
+        (written(__init__=fails(ValueError("two\nlines"))), r"cannot be made .ValueError: two lines."),
+        (written(__init__=fails(SystemExit(0))), "cannot be made .SystemExit: 0."),
+        (written(name=property(fails(RuntimeError("no name")))), "cannot be made .RuntimeError: no name."),
+        (written(name=object()), "has name an object of type object, which must be a string"),
     ],
 )
 def test_what_is_no_pruner_is_refused_in_one_line(wrong: type, message: str) -> None:
@@ -139,22 +162,81 @@ def test_a_pruner_that_needs_labels_gets_them_and_says_where_they_are_missing() 
         unlabelled.derive([policy.layer(layer.name) for layer in graph.layers])
 
 
+KEPT = torch.tensor([True, True, False, False])
+HALF = KEPT[:, None].expand(4, 2)
+
+
 @pytest.mark.parametrize(
-    ("result", "message"),
+    ("removes", "result", "message"),
     [
-        (None, "returned NoneType, not a PruningResult"),
+        ("filters", None, "returned NoneType, not a PruningResult"),
+        ("filters", PruningResult(0 * HALF.float(), HALF.float()), "of .4, 2. as weight_mask, must be torch.bool"),
+        ("filters", PruningResult(1 * HALF.float(), HALF), "returned None as filter_mask"),
+        ("filters", PruningResult(torch.zeros(4, 3), HALF), "of .4, 3. as weight, must be"),
+        ("weights", PruningResult(torch.zeros(4, 2, device="meta"), HALF), "on meta as weight, must be"),
+        ("weights", PruningResult(1 * HALF.float(), HALF, KEPT), "returned a filter_mask, but it removes weights"),
+        ("weights", PruningResult(HALF * float("nan"), HALF), "weights that hold NaN or infinity"),
+        ("weights", PruningResult(torch.where(HALF, float("inf"), 0), HALF), "weights that hold NaN or infinity"),
+        ("weights", PruningResult(HALF * 1e38, HALF), "weights up to 1e[+]38, must be at most 1e[+]06"),
+        ("weights", PruningResult(torch.ones(4, 2), HALF), "other than zero where its weight_mask removes them"),
+        ("weights", PruningResult(torch.zeros(4, 2), HALF & False), "removed every weight at sparsity 0.5"),
+        ("weights", PruningResult(torch.zeros(4, 2), HALF), "removed every weight at sparsity 0.5"),
+        ("filters", PruningResult(torch.ones(4, 2), HALF | True, KEPT), "filters that its filter_mask removes"),
+        ("filters", PruningResult(1 * HALF.float(), HALF, ~KEPT), "filters that its filter_mask removes"),
         (
-            PruningResult(torch.zeros(4, 2), torch.zeros(4, 2)),
-            "of .4, 2. as weight_mask, must be torch.bool",
+            "filters",
+            PruningResult(1 * HALF.float(), HALF, KEPT),
+            "others that they are tied to; decide by context.filter_units",
         ),
-        (PruningResult(torch.zeros(4, 2), torch.zeros(4, 2, dtype=torch.bool)), "returned None as filter_mask"),
-        (PruningResult(torch.zeros(4, 3), torch.zeros(4, 2, dtype=torch.bool)), "of .4, 3. as weight, must be"),
+        (
+            "channels",
+            PruningResult(torch.ones(4, 2), HALF | True, channel_mask=KEPT[1:3]),
+            "channels that its channel_mask removes",
+        ),
     ],
 )
-def test_what_a_pruner_returns_is_checked_against_what_it_promised(result: object, message: str) -> None:
-    given = PruningContext(torch.ones(4, 2), 0.5)
-    with pytest.raises(RunError, match=f"the pruner 'geometric_median' .*{message}"):
-        check_result(GeometricMedianPruner(), given, result)
+def test_what_a_pruner_returns_is_checked_against_what_it_promised(
+    removes: str, result: PruningResult, message: str
+) -> None:
+    own = ForeignPruner(written(removes=Granularity(removes), prune=lambda self, context: result)())
+    given = PruningContext(torch.ones(4, 2), 0.5, filter_ties=torch.tensor([0, 1, 1, 2]))
+    with pytest.raises(RunError, match=f"the pruner 'own' .*{message}") as caught:
+        own.prune(given)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("error", [ValueError("two\nlines"), IndexError(), SystemExit(0), InputError("no")])
+def test_a_pruner_that_fails_is_named_in_one_line(error: BaseException) -> None:
+    own = ForeignPruner(written(prune=fails(error))())
+    with pytest.raises(RunError, match=f"the pruner 'own': prune failed with {type(error).__name__}") as caught:
+        own.prune(PruningContext(torch.ones(4, 2), 0.5))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pruner_that_writes_into_what_it_is_given_harms_nobody() -> None:
+    def vandal(self: object, context: PruningContext) -> PruningResult:
+        assert context.gradient is not None and context.samples is not None
+        for tensor in (context.weight, context.gradient, context.samples.patches, context.samples.targets):
+            tensor.zero_()
+        return from_weight_mask(PruningContext(torch.ones(4, 2), 0.5), HALF)
+
+    ones = [torch.ones(4, 2) for _ in range(4)]
+    samples = FeatureMapSamples(*ones[2:])
+    result = ForeignPruner(written(prune=vandal)()).prune(
+        PruningContext(ones[0], 0.5, gradient=ones[1], samples=samples)
+    )
+    assert torch.equal(result.weight, HALF.float())
+    assert all(bool(tensor.all()) for tensor in ones)
+
+
+def test_a_tensor_that_a_pruner_uses_again_does_not_change_earlier_results() -> None:
+    workspace = torch.ones(4, 2).requires_grad_()
+    own = ForeignPruner(written(prune=lambda self, context: PruningResult(workspace, HALF | True))())
+    result = own.prune(PruningContext(torch.ones(4, 2), 0.5))
+    with torch.no_grad():
+        workspace.zero_()
+    assert bool(result.weight.all())
+    assert not result.weight.requires_grad
 
 
 def test_the_pruner_that_ran_is_known() -> None:
