@@ -127,6 +127,7 @@ class PolicyFile(Document):
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True, allow_inf_nan=False)
 
     KIND: ClassVar[str] = "a policy (policy.json)"
+    UNNUMBERED: ClassVar[bool] = True  # people write policies by hand
 
     layers: dict[str, Any]
 

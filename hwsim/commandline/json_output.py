@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from hwsim.errors import InputError
 from hwsim.files.document import Document
 from hwsim.files.writing import check_writable, write_text
 
@@ -26,12 +25,8 @@ json_option = click.option(
 
 def check_json_path(path: Path | None) -> None:
     """Refuse a `--json` file that could not be written, before any work is done."""
-    if path is None or path == STANDARD_OUTPUT:
-        return
-    try:
-        check_writable(path)
-    except InputError as error:
-        raise InputError(f"--json: {error}") from None
+    if path is not None and path != STANDARD_OUTPUT:
+        check_writable(path, "--json")
 
 
 def takes_standard_output(path: Path | None) -> bool:

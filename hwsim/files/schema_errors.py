@@ -6,6 +6,8 @@ import difflib
 
 from pydantic import BaseModel, ValidationError
 
+_LONGEST = 120
+
 
 def first_error(error: ValidationError, model: type[BaseModel]) -> str:
     """Return the first problem of a file in one line; misspelt fields come before missing ones, which they explain."""
@@ -23,4 +25,10 @@ def first_error(error: ValidationError, model: type[BaseModel]) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if not where:
         return f"{message}{more}"
-    return f"field '{where}' is {problem['input']!r}: {message}{more}"
+    return f"field '{where}' is {told(problem['input'])}: {message}{more}"
+
+
+def told(value: object) -> str:
+    """Return a wrong value as an error shows it: the start of what is long."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
