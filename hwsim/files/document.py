@@ -8,9 +8,9 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hwsim.errors import InputError
+from hwsim.errors import InputError, shown
 from hwsim.files.reading import read_json
-from hwsim.files.schema_errors import first_error, told
+from hwsim.files.schema_errors import first_error
 from hwsim.files.writing import write_text
 
 D = TypeVar("D", bound="Document")
@@ -69,7 +69,7 @@ class Document(BaseModel):
         if type(schema) is not int or not cls.OLDEST <= schema <= cls.SCHEMA:
             known = f"schema {cls.SCHEMA}" if cls.OLDEST == cls.SCHEMA else f"schemas {cls.OLDEST} to {cls.SCHEMA}"
             raise InputError(
-                f"{source} has schema {told(schema)}, this version reads {known} of {cls.KIND}; use the version of"
+                f"{source} has schema {shown(schema)}, this version reads {known} of {cls.KIND}; use the version of"
                 " tilejoule that wrote it, or write it again"
             )
         if schema < cls.SCHEMA:

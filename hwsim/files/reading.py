@@ -16,7 +16,8 @@ from hwsim.files.paths import exists, reason
 LARGEST_BYTES = 1 << 28
 """No file of settings or results comes near this; a device (/dev/zero) never ends."""
 DEEPEST = 64
-_WORD_BITS = 64
+_LARGEST_BITS = 63
+"""And a sign, so that compiled code can take a whole number."""
 
 
 def read_text(path: Path, kind: str) -> str:
@@ -81,8 +82,8 @@ def _what_no_file_means(content: Any) -> str | None:
                 return f"{name} holds a null character"
             elif isinstance(value, float) and not math.isfinite(value):
                 return f"{name} is {value}, must be a finite number"
-            elif isinstance(value, int) and value.bit_length() > _WORD_BITS:
-                return f"{name} is a whole number of {value.bit_length()} bits, must fit {_WORD_BITS}"
+            elif isinstance(value, int) and value.bit_length() > _LARGEST_BITS:
+                return f"{name} is a whole number of {value.bit_length()} bits, must be of at most {_LARGEST_BITS}"
         if not inner:
             return None
         level = inner

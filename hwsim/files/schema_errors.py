@@ -6,7 +6,7 @@ import difflib
 
 from pydantic import BaseModel, ValidationError
 
-_LONGEST = 120
+from hwsim.errors import shown
 
 
 def first_error(error: ValidationError, model: type[BaseModel]) -> str:
@@ -25,10 +25,4 @@ def first_error(error: ValidationError, model: type[BaseModel]) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if not where:
         return f"{message}{more}"
-    return f"field '{where}' is {told(problem['input'])}: {message}{more}"
-
-
-def told(value: object) -> str:
-    """Return a wrong value as an error shows it: the start of what is long."""
-    text = repr(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return f"field '{where}' is {shown(problem['input'])}: {message}{more}"

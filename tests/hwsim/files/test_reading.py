@@ -21,7 +21,7 @@ DIGITS, NULL, ZERO_DEVICE = "9" * 5000, "\\u0000", Path("/dev/zero")
         ("json", f'{{"x": {DIGITS}}}', "thousands of digits"),
         ("toml", f"x = {DIGITS}", "thousands of digits"),
         ("toml", f"x = 0x{DIGITS}", "x is a whole number of"),
-        ("json", '{"x": 99999999999999999999}', "x is a whole number of 67 bits, must fit 64"),
+        ("json", '{"x": 99999999999999999999}', "x is a whole number of 67 bits, must be of at most 63"),
         ("json", "[" * 100_000, "nested too deeply"),
         ("toml", "x = " + "[" * 5000 + "]" * 5000, "nested too deeply"),
         ("json", "[" * 80 + "]" * 80, "nested more than 64 levels"),
