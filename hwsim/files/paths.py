@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 from hwsim.errors import InputError
+
+LONGEST_NAME = 255
+"""Bytes of one name, which hardly a file system exceeds."""
 
 
 def reason(error: OSError | ValueError) -> str:
@@ -18,6 +23,8 @@ def exists(path: Path) -> bool:
     `Path.exists` raises OSError for a name that is too long for the file system and for a folder without permission.
     """
     try:
+        if any(len(os.fsencode(part)) > LONGEST_NAME for part in path.parts):  # in a folder that is not there as well
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return False

@@ -102,10 +102,15 @@ def write_json(path: Path, content: Any) -> None:
 
 def check_new_folder(path: Path, option: str = "--out") -> None:
     """Refuse an output folder that already holds something or could not be created, before any work is done."""
-    if exists(path) and not path.is_dir():
-        raise InputError(f"{option} '{path}' is a file; name a new folder")
+    check_folder(path, option)
     if path.is_dir() and any(path.iterdir()):
         raise InputError(f"{option} '{path}' already exists and is not empty; name a new folder or remove it")
+
+
+def check_folder(path: Path, option: str = "--out") -> None:
+    """Refuse an output folder that could not be created or written into, before any work is done."""
+    if exists(path) and not path.is_dir():
+        raise InputError(f"{option} '{path}' is a file; name a new folder")
     parent = path.absolute()
     while not exists(parent):
         parent = parent.parent
