@@ -7,14 +7,12 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
-
-from pydantic import ConfigDict
+from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import InputError, unknown_name
-from hwsim.files.document import Document
 from hwsim.files.reading import read_json
 from hwsim.files.writing import write_text
+from hwsim.workload.policy_file import PolicyFile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,24 +125,6 @@ DENSE_8BIT = LayerPolicy()
 """The reference of every saving: nothing pruned, 8 bits."""
 
 
-class PolicyFile(Document):
-    """policy.json: what is done to each layer, and beside it the measurement that the policy was found by.
-
-    Which settings those may be is known where they are read (compress.oracle.spec).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True, allow_inf_nan=False)
-
-    KIND: ClassVar[str] = "a policy (policy.json)"
-
-    layers: dict[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the content of the file, the layers last."""
-        content = super().as_json()
-        return {**content, "layers": content.pop("layers")}
-
-
 @dataclass(frozen=True, repr=False)
 class Policy:
     """The compression of a network: layer name to LayerPolicy; a layer not named stays dense at 8 bits.
@@ -212,7 +192,7 @@ def uniform_policy(names: Iterable[str], layer: LayerPolicy) -> Policy:
 def read_policy(path: str | Path) -> Policy:
     """Read policy.json; raises InputError naming the layer and field that is wrong."""
     path = Path(path)
-    return parse_policy(read_json(path, "a policy as `compress search` writes it (policy.json)"), f"policy '{path}'")
+    return parse_policy(read_json(path, PolicyFile.KIND), f"policy '{path}'")
 
 
 def parse_policy(content: Any, source: str = "the policy", *, to_use: bool = True) -> Policy:

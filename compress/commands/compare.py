@@ -20,14 +20,25 @@ if TYPE_CHECKING:
 @json_option
 def compare(runs: tuple[Path, ...], plot: Path | None, figures: Path | None, json_path: Path | None) -> None:
     """Print a table of finished searches and draw their fronts."""
+    from compress.reports.comparison import (
+        check_plot_name,
+        comparison_table,
+        plot_fronts,
+        read_runs,
+        spread_table,
+        warnings,
+    )
     from compress.reports.comparison import compare as compare_runs
-    from compress.reports.comparison import comparison_table, plot_fronts, spread_table, warnings
-    from compress.searching.search_result import read_search
     from hwsim.commandline.json_output import check_json_path, deliver_json, takes_standard_output
     from hwsim.commandline.terminal import terminal
+    from hwsim.files.writing import check_new_folder
 
-    check_json_path(json_path)
-    compared = [read_search(run) for run in runs]
+    target = Path("fronts.png") if plot is None else plot
+    check_json_path(json_path, {"--plot": target})
+    check_plot_name(target)
+    if figures is not None:
+        check_new_folder(figures, "--figures")
+    compared = read_runs(runs)
     console = terminal(stderr=takes_standard_output(json_path))
     for line in warnings(compared):
         console.print(f"warning: {line}", highlight=False, soft_wrap=True)
@@ -35,7 +46,6 @@ def compare(runs: tuple[Path, ...], plot: Path | None, figures: Path | None, jso
     comparison = compare_runs(compared)
     if len(comparison.methods) < len(compared):
         console.print(spread_table(comparison.methods))
-    target = Path("fronts.png") if plot is None else plot
     plot_fronts(compared, target)
     console.print(f"{target} shows the fronts", highlight=False, soft_wrap=True)
     if figures is not None:
@@ -48,7 +58,7 @@ def _draw_figures(folder: Path, runs: list[SearchResult]) -> None:
     from compress.reports.paper_figures import iterations_csv, plot_methods, plot_policy, summary_csv
     from hwsim.files.writing import staged_folder, write_text
 
-    with staged_folder(folder) as staged:
+    with staged_folder(folder, "--figures") as staged:
         plot_methods(runs).savefig(staged / "methods.svg")
         for model in dict.fromkeys(run.result.model for run in runs):
             members = [run for run in runs if run.result.model == model]

@@ -122,13 +122,9 @@ def load_data(
     `normalization` is the one the network's weights expect (compress.models.normalization_of); without it the data's
     own. `size` is the edge in pixels of image-folder images. Raises InputError for an unknown name or a bad folder.
     """
-    kind, _, location = spec.partition(":")
+    kind, location = data_name(spec)
     if kind == "digits":
         return _digits(seed, normalization or DIGITS)
-    if kind not in (*_CIFAR, "imagefolder"):
-        raise unknown_name("data", kind, ("digits", "cifar10:DIR", "cifar100:DIR", "imagefolder:DIR"))
-    if not location:
-        raise InputError(f"--data '{spec}': a folder is missing; write {kind}:DIR")
     folder = Path(location).expanduser()
     stem, _, edge = location.rpartition("@")
     if kind == "imagefolder" and stem and edge.isdigit() and not folder.exists():
@@ -141,6 +137,16 @@ def load_data(
         pools = read_image_folder(folder, size, seed)
         return _dataset(spec, pools, normalization or IMAGENET, seed, validation_count)
     return _dataset(spec, read_cifar(folder, _CIFAR[kind]), normalization or CIFAR, seed, validation_count)
+
+
+def data_name(spec: str) -> tuple[str, str]:
+    """Return the kind and the folder that NAME[:DIR] names, without a look at it; raises InputError as load_data."""
+    kind, _, location = spec.partition(":")
+    if kind not in ("digits", *_CIFAR, "imagefolder"):
+        raise unknown_name("data", kind, ("digits", "cifar10:DIR", "cifar100:DIR", "imagefolder:DIR"))
+    if kind != "digits" and not location:
+        raise InputError(f"--data '{spec}': a folder is missing; write {kind}:DIR")
+    return kind, location
 
 
 def _dataset(name: str, pools: Pools, normalization: Normalization, seed: int, validation_count: int | None) -> Dataset:

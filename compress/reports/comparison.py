@@ -16,6 +16,7 @@ from compress.searching.result_files import Result
 from compress.searching.search_result import SearchResult, read_search
 from hwsim.errors import InputError
 from hwsim.files.document import Document
+from hwsim.files.paths import exists
 
 _SHOWN_LOSS_PCT = 15.0
 
@@ -53,6 +54,17 @@ class Comparison(Document):
 
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False))
+
+
+def read_runs(folders: Sequence[str | Path]) -> list[SearchResult]:
+    """Return the finished searches of several folders; raises InputError where one is named twice."""
+    seen: dict[Path, Path] = {}
+    for folder in map(Path, folders):
+        exists(folder)
+        other = seen.setdefault(folder.resolve(), folder)
+        if other is not folder:
+            raise InputError(f"'{folder}' and '{other}' are one run; name each run once")
+    return [read_search(folder) for folder in folders]
 
 
 def compare(runs: Sequence[SearchResult | str | Path]) -> Comparison:
@@ -168,11 +180,16 @@ def _with_interval(mean: float, half_width: float, runs: int) -> str:
     return f"{mean:.2f} ± {half_width:.2f}" if runs > 1 else f"{mean:.2f}"
 
 
+def check_plot_name(path: Path) -> None:
+    """Refuse the name of a plot whose format is not known, before any work is done."""
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise InputError(f"--plot '{path}' must end in .png, .svg or .pdf")
+
+
 def plot_fronts(runs: Sequence[SearchResult], path: Path) -> None:
     """Draw what each run saves over what it loses, a panel a network and a colour a method: its front on the
     validation images, its choice on the test set."""
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise InputError(f"--plot '{path}' must end in .png, .svg or .pdf")
+    check_plot_name(path)
     from matplotlib.figure import Figure
 
     models = list(dict.fromkeys(run.result.model for run in runs))

@@ -40,12 +40,15 @@ def build_report(folder: Path) -> str:
 
 
 def write_report(folder: Path) -> Path:
-    """Write the page of a finished search into its folder and return its path."""
-    path = folder / REPORT_FILE
+    """Write the page of a finished search into its folder and return its path; raises InputError where it is damaged.
+
+    Raises RunError where the folder cannot be written (any more).
+    """
+    path, page = folder / REPORT_FILE, build_report(folder)
     try:
-        write_text(path, build_report(folder))
+        write_text(path, page)
     except InputError as error:
-        raise RunError(f"{error}; write it again with `compress report {folder}`") from None
+        raise RunError(f"{error}; then write the report with `compress report {folder}`") from None
     return path
 
 

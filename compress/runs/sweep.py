@@ -16,12 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from compress.images.dataset import data_name
+from compress.models.registry import model_entry
 from compress.runs.plan import plan
 from compress.runs.settings import own_options, settings_of
 from compress.searching.run_folder import RESULT_FILE, RUN_FILE
+from compress.searching.setup import check_spec
 from compress.searching.spec import SearchSpec, code_options
 from hwsim.errors import InputError, RunError, unknown_name
+from hwsim.errors import shown as shown_value
+from hwsim.files.paths import exists
 from hwsim.files.reading import read_toml
+from hwsim.files.spec import is_code
 
 _TABLES = ("search", "grid", "models", "methods")
 _GRID_FOLDERS = ("model", "method", "seed")
@@ -42,26 +48,61 @@ def read_sweep(path: Path, out: Path, trusted: Collection[str] = ()) -> list[Swe
     entry that is wrong.
     """
     content = read_toml(path, "a sweep")
-    for name in content:
+    for name, table in content.items():
         if name not in _TABLES:
             raise InputError(f"'{path}': {unknown_name('table', name, _TABLES)}")
-    shared = settings_of(content.get("search", {}), f"'{path}', table search", trusted)
+        _check_table(table, f"'{path}', table {name}")
+    shared = _settings(content.get("search", {}), f"'{path}', table search", trusted)
     grid = content.get("grid", {})
-    for name, values in grid.items():
-        if not isinstance(values, list) or not values:
-            raise InputError(f"'{path}', table grid: {name} is {values!r}, must be a list of at least one value")
+    _check_grid(grid, f"'{path}', table grid")
     special = {
         kind: {
-            name: settings_of(entries, f"'{path}', table {kind}.{name}", trusted)
+            name: _settings(entries, f"'{path}', table {kind}.{name}", trusted)
             for name, entries in content.get(kind, {}).items()
         }
         for kind in ("models", "methods")
     }
-    runs = []
+    runs: dict[Path, SweepRun] = {}
     for values in itertools.product(*grid.values()):
         point = dict(zip(grid, values, strict=True))
-        runs.append(_run(path, out, shared, settings_of(point, f"'{path}', table grid", trusted), special))
-    return runs
+        run = _run(path, out, shared, _settings(point, f"'{path}', table grid", trusted), special)
+        exists(run.folder)  # a name too long for the file system is refused
+        if run.folder in runs:
+            raise InputError(f"'{path}', {point}: two searches share the folder '{run.folder}'; change one value")
+        runs[run.folder] = run
+    return list(runs.values())
+
+
+def _check_table(table: Any, source: str) -> None:
+    if not isinstance(table, dict):
+        raise InputError(f"{source} is {shown_value(table)}, must be a table of settings")
+
+
+def _check_grid(grid: Mapping[str, Any], source: str) -> None:
+    for name, values in grid.items():
+        if not isinstance(values, list) or not values:
+            raise InputError(f"{source}: {name} is {shown_value(values)}, must be a list of at least one value")
+        twice = [value for index, value in enumerate(values) if value in values[:index]]
+        if twice:
+            raise InputError(f"{source}: {name} holds {shown_value(twice[0])} twice; leave one out")
+
+
+def _settings(table: Any, source: str, trusted: Collection[str]) -> dict[str, Any]:
+    """Return the settings of a table, refused by its name where it or its options of a method are no table."""
+    _check_table(table, source)
+    for name in ("method_options", "method-options"):
+        _check_table(table.get(name, {}), f"{source}.{name}")
+    return settings_of(table, source, trusted)
+
+
+def _check_named(spec: SearchSpec) -> None:
+    """Raise InputError for what no search of this spec could begin with; neither weights nor images are read."""
+    plan(spec)
+    check_spec(spec)
+    data_name(spec.needed("data"))
+    spec.pricer()
+    if not is_code(spec.model):
+        model_entry(spec.needed("model"))
 
 
 def _run(
@@ -84,7 +125,7 @@ def _run(
             raise InputError(f"'{path}': no {name} is named for {dict(point)}; add it to search, grid or models.NAME")
     try:
         spec = SearchSpec.of(own_options(settings, str(settings.get("method", "composite"))))
-        plan(spec)
+        _check_named(spec)
     except InputError as error:
         raise InputError(f"'{path}', {dict(point)}: {error}") from None
     return SweepRun(out / _folder_name(settings, point), spec)
@@ -134,11 +175,13 @@ def run_one(run: SweepRun, jobs: int = 1) -> str | None:
     """Run one search to its end; return None or the line that says why it failed."""
     if (run.folder / RESULT_FILE).exists():
         return None
-    run.folder.parent.mkdir(parents=True, exist_ok=True)
     extra = ("--threads", "1") if jobs > 1 else ()
-    result = subprocess.run(command_of(run, extra), capture_output=True, text=True, check=False)
+    try:
+        result = subprocess.run(command_of(run, extra), capture_output=True, text=True, errors="replace", check=False)
+    except OSError as error:  # a command line that is too long, no memory for a process
+        return f"could not be started: {error.strerror}"
     if result.returncode == 0:
-        return None
+        return None if (run.folder / RESULT_FILE).exists() else f"ended without {RESULT_FILE}"
     lines = [line for line in result.stderr.splitlines() if line.strip()]
     return lines[-1] if lines else f"ended with code {result.returncode}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -19,11 +20,15 @@ from compress.searching.spec import SearchSpec
 from compress.vocabulary import EnergyMode, Metric
 from hwsim.errors import InputError, RunError
 from hwsim.files.document import Document
+from hwsim.files.paths import exists
+from hwsim.files.reading import read_text
 from hwsim.files.writing import write_text
 
 POLICY_FILE = "policy.json"
 EPISODES_FILE = "episodes.csv"
 ARCHIVE_FILE = "archive.json"
+_DRAWN = ("episode", "reward", "best_gain_pct")
+"""The columns of episodes.csv that the report draws."""
 _VERSIONED = ("tilejoule", "torch", "numpy", "gymnasium", "pymoo")
 
 
@@ -51,7 +56,7 @@ class BestPolicy(Measurement):
         default_factory=dict, description="The measurement that the policy was chosen by, as policy.json says it."
     )
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
     @classmethod
     def of(cls, measured: Measurement, baseline: Measurement, policy: Policy) -> BestPolicy:
@@ -68,7 +73,8 @@ class BestPolicy(Measurement):
     @property
     def policy(self) -> Policy:
         """The policy as policy.json holds it: with what came of it, and the measurement that it was chosen by."""
-        return parse_policy({**self.measured_with, "layers": self.policy_layers}, to_use=False)
+        content = {**self.measured_with, "layers": self.policy_layers}
+        return parse_policy(content, "the best policy of result.json", to_use=False)
 
 
 class ValidationFigures(CandidateFigures):
@@ -85,7 +91,7 @@ class ValidationFigures(CandidateFigures):
 class LayerEnergy(BaseModel):
     """One layer's energy, dense at 8 bits and under the chosen policy."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
     energy_before_pj: float
@@ -176,11 +182,23 @@ def episodes_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def read_episodes(folder: Path) -> pd.DataFrame:
-    """Return the rows of episodes.csv."""
+    """Return the rows of episodes.csv; raises InputError where it lacks a row, a column or a number of the report."""
+    path = folder / EPISODES_FILE
+    text = read_text(path, "the episodes.csv of a search")
     try:
-        return pd.read_csv(folder / EPISODES_FILE)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read '{folder / EPISODES_FILE}': {error}") from None
+        rows = pd.read_csv(io.StringIO(text))
+    except ValueError as error:
+        raise InputError(f"'{path}' is not the episodes.csv of a search: {error}") from None
+    missing = [name for name in _DRAWN if name not in rows]
+    if missing or rows.empty:
+        lack = f"the column {missing[0]}" if missing else "any row"
+        raise InputError(f"'{path}' is not the episodes.csv of a search: it lacks {lack}")
+    for name in _DRAWN:
+        numbers = pd.to_numeric(rows[name], errors="coerce").abs()
+        wrong = rows[name][~(numbers < float("inf"))]
+        if len(wrong):
+            raise InputError(f"'{path}', row {wrong.index[0] + 1}: {name} is {wrong.iloc[0]!r}, must be a number")
+    return rows
 
 
 def read_archive(folder: Path, names: Sequence[str] | None = None) -> ArchiveFile:
@@ -196,8 +214,9 @@ def read_archive(folder: Path, names: Sequence[str] | None = None) -> ArchiveFil
 def read_result(folder: Path) -> Result:
     """Return a finished run's result.json; raises InputError where the run is unfinished or the folder holds none."""
     path = folder / RESULT_FILE
-    if not path.exists():
-        state = "an unfinished search; continue it with --resume" if (folder / RUN_FILE).exists() else "no search"
+    if not exists(path):
+        unfinished = exists(folder / RUN_FILE)
+        state = "an unfinished search; continue it with --resume" if unfinished else "no search; name its --out folder"
         raise InputError(f"'{folder}' holds {state}")
     return Result.read(path)
 

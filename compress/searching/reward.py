@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.errors import InputError
+from hwsim.files.reading import read_text
 
 BINS = 40
 TOLERABLE_LOSS_PCT = 10.0
@@ -103,9 +104,10 @@ def load_reward(path: Path | None = None, max_loss_pct: float = DEFAULT_MAX_LOSS
     """
     if path is not None:
         try:
-            return parse_reward(path.read_text(), str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"--reward '{path}' cannot be read ({error}); expected a 40 x 40 reward CSV") from None
+            text = read_text(path, "a 40 x 40 reward CSV")
+        except InputError as error:
+            raise InputError(f"--reward: {error}") from None
+        return parse_reward(text, str(path))
     if max_loss_pct != DEFAULT_MAX_LOSS_PCT:
         return formula_table(max_loss_pct)
     shipped = resources.files("compress") / "data" / "reward.csv"
@@ -114,7 +116,10 @@ def load_reward(path: Path | None = None, max_loss_pct: float = DEFAULT_MAX_LOSS
 
 def parse_reward(text: str, source: str) -> RewardTable:
     """Return the table in a CSV text; `source` names it in errors."""
-    rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    except csv.Error as error:
+        raise InputError(f"--reward '{source}' is no CSV ({error}); start from `compress reward --csv FILE`") from None
     widths = sorted({len(row) for row in rows})
     if len(rows) != BINS + 1 or widths != [BINS + 1]:
         shape = f"{max(len(rows) - 1, 0)} x {'/'.join(str(width - 1) for width in widths) or 0}"

@@ -27,15 +27,18 @@ class RunFile(Document):
 
     def spec(self, source: str) -> SearchSpec:
         """Return the spec; `source` names the file in errors."""
+        SearchSpec.check_names(self.search, source)
         return SearchSpec.of(self.search, source)
 
     @classmethod
     def upgraded(cls, content: dict[str, Any], schema: int) -> dict[str, Any]:
         """Return schema 1 as today's: options of single methods apart, None where no refinement was asked for."""
-        search = dict(content.get("search", {}))
+        if not isinstance(content.get("search"), dict):
+            return content  # refused as the field `search` is
+        search = dict(content["search"])
         flat = {name: search.pop(name) for name in _FLAT if name in search}
         own = _OWN.get(str(search.get("method", "composite")), ())
         search["method_options"] = {name: value for name, value in flat.items() if name in own}
         if search.get("refine") == -1:
             search["refine"] = None
-        return {"search": search}
+        return {**content, "search": search}

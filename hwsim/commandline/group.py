@@ -33,6 +33,8 @@ class CommandGroup(click.Group):
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(1)
+        except OSError as error:  # a path or disk that failed where no step said what it was for
+            _fail(f"{error.filename or 'the system'}: {error.strerror or error}", 1)
         sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from hwsim.errors import InputError
 from hwsim.files.document import Document
-from hwsim.files.writing import check_writable, write_text
+from hwsim.files.writing import check_outputs, write_text
 
 STANDARD_OUTPUT = Path("-")
 
@@ -24,14 +24,12 @@ json_option = click.option(
 )
 
 
-def check_json_path(path: Path | None) -> None:
-    """Refuse a `--json` file that could not be written, before any work is done."""
-    if path is None or path == STANDARD_OUTPUT:
-        return
-    try:
-        check_writable(path)
-    except InputError as error:
-        raise InputError(f"--json: {error}") from None
+def check_json_path(path: Path | None, others: Mapping[str, Path | None] | None = None) -> None:
+    """Refuse a `--json` file that could not be written, before any work is done.
+
+    `others`: the command's other output files by option, checked in the same way; no two may be one file.
+    """
+    check_outputs({"--json": None if path == STANDARD_OUTPUT else path, **(others or {})})
 
 
 def takes_standard_output(path: Path | None) -> bool:

@@ -9,9 +9,14 @@ PIPE_COLUMNS = 190
 
 
 def terminal(*, stderr: bool = False) -> Console:
-    """Return a console on standard output (or standard error), wide enough for tables where it is no terminal."""
-    console = Console(highlight=False, stderr=stderr)
-    return console if console.is_terminal else Console(highlight=False, width=PIPE_COLUMNS, stderr=stderr)
+    """Return a console on standard output (or standard error), wide enough for tables where it is no terminal.
+
+    It prints text as it is: names from files and networks may hold what rich reads as markup ("[/red]", ":smile:").
+    """
+    console = Console(highlight=False, markup=False, emoji=False, stderr=stderr)
+    if not console.is_terminal:
+        console.width = PIPE_COLUMNS
+    return console
 
 
 def fits(console: Console, table: RenderableType) -> bool:

@@ -49,7 +49,9 @@ def command(
             raise unknown_name("cost preset", show, known_costs())
         click.echo((PRESETS / f"{show}.toml").read_text(), nl=False)
         return
-    check_json_path(json_path)
+    check_json_path(json_path, {"--out": out})
+    if out is not None and not calibrate:
+        raise InputError(f"--out '{out}' is for the calibrated preset; add --calibrate")
     if not calibrate:
         _list(json_path)
         return

@@ -72,13 +72,10 @@ def command(
 
     NETWORK is a built-in name (`hwsim networks`) or the path of an ONNX model or of a network in TOML or JSON.
     """
-    from hwsim.files.writing import check_writable, write_json, write_text
+    from hwsim.files.writing import write_json, write_text
     from hwsim.simulation.simulate import simulate
 
-    check_json_path(json_path)
-    for path in (csv_path, report, trace):
-        if path is not None:
-            check_writable(path)
+    check_json_path(json_path, {"--csv": csv_path, "--report": report, "--trace": trace})
     run = simulate(
         network,
         accelerator,

@@ -12,7 +12,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hwsim.energy.memory_costs import MemoryCosts
-from hwsim.errors import InputError, unknown_name
+from hwsim.errors import InputError, check_kind, unknown_name
 from hwsim.files.reading import read_toml
 
 PRESETS = Path(__file__).parents[1] / "data" / "costs"
@@ -110,6 +110,7 @@ def known_costs() -> tuple[str, ...]:
 
 def load_costs(name_or_path: str | Path) -> CostPreset:
     """Return a cost preset by name or from a TOML file; raises InputError with the first wrong field."""
+    check_kind("--costs", name_or_path, (str, Path), "the name of a preset or the path of a TOML file")
     if str(name_or_path) in known_costs():
         return _load(PRESETS / f"{name_or_path}.toml")
     path = Path(name_or_path)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict, Field, field_validator
 
-from hwsim.errors import InputError
+from hwsim.errors import InputError, check_kind
 from hwsim.files.document import Document
 
 SHIPPED_TABLE = Path(__file__).parents[1] / "data" / "mac_energy.json"
@@ -91,9 +91,10 @@ def _numbers(table: dict[str, dict[str, float]]) -> BitsTable:
     return {int(weight): {int(bits): fj for bits, fj in row.items()} for weight, row in table.items()}
 
 
-def load_mac_table(path: Path | None = None) -> MacEnergyTable:
+def load_mac_table(path: str | Path | None = None) -> MacEnergyTable:
     """Read a MAC energy table, the shipped one where no path is given; raises InputError with the first wrong field."""
-    return _load(SHIPPED_TABLE if path is None else path)
+    check_kind("--mac-table", path, (str, Path, type(None)), "the path of a mac_energy.json")
+    return _load(SHIPPED_TABLE if path is None else Path(path))
 
 
 @lru_cache(maxsize=8)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hwsim.errors import InputError
+from hwsim.errors import InputError, shown
 from hwsim.files.reading import read_json
 from hwsim.files.schema_errors import first_error
 from hwsim.files.writing import write_text
@@ -20,7 +20,8 @@ class Document(BaseModel):
     """A JSON file with a schema number: frozen, unknown fields refused, NaN and infinity never written.
 
     A subclass names what it is (`KIND`, for errors) and its newest schema (`SCHEMA`); where it still reads older ones
-    it lowers `OLDEST` and turns their content into today's in `upgraded`.
+    it lowers `OLDEST` and turns their content into today's in `upgraded`. A file without a schema number is of the
+    oldest schema where such files were ever written or are written by hand (`UNNUMBERED`), and refused otherwise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
@@ -28,6 +29,7 @@ class Document(BaseModel):
     KIND: ClassVar[str] = "a file of tilejoule"
     SCHEMA: ClassVar[int] = 1
     OLDEST: ClassVar[int] = 1
+    UNNUMBERED: ClassVar[bool] = False
 
     schema_number: int = Field(default=0, alias="schema", description="schema of this file", validate_default=False)
 
@@ -61,16 +63,25 @@ class Document(BaseModel):
         """Build the document from JSON content; `source` names it in errors."""
         if not isinstance(content, dict):
             raise InputError(f"{source} is not {cls.KIND}")
+        if "schema" not in content and not cls.UNNUMBERED:
+            raise InputError(f"{source} is not {cls.KIND}: field 'schema' is missing")
         schema = content.get("schema", cls.OLDEST)
-        if isinstance(schema, bool) or not isinstance(schema, int) or not cls.OLDEST <= schema <= cls.SCHEMA:
+        if type(schema) is not int or not cls.OLDEST <= schema <= cls.SCHEMA:
             known = f"schema {cls.SCHEMA}" if cls.OLDEST == cls.SCHEMA else f"schemas {cls.OLDEST} to {cls.SCHEMA}"
             raise InputError(
-                f"{source} has schema {schema!r}, this version reads {known} of {cls.KIND}; use the version of"
+                f"{source} has schema {shown(schema)}, this version reads {known} of {cls.KIND}; use the version of"
                 " tilejoule that wrote it, or write it again"
             )
         if schema < cls.SCHEMA:
-            content = cls.upgraded(content, schema)
+            content = cls._upgraded(content, schema, source)
         try:
             return cls.model_validate({**content, "schema": cls.SCHEMA})
         except ValidationError as error:
             raise InputError(f"{source} is not {cls.KIND}: {first_error(error, cls)}") from None
+
+    @classmethod
+    def _upgraded(cls, content: dict[str, Any], schema: int, source: str) -> dict[str, Any]:
+        try:
+            return cls.upgraded(content, schema)
+        except (TypeError, ValueError, LookupError, AttributeError):  # nonsense where a field was taken apart
+            raise InputError(f"{source} is not {cls.KIND}: its content is not that of schema {schema}") from None

@@ -6,6 +6,8 @@ import difflib
 
 from pydantic import BaseModel, ValidationError
 
+from hwsim.errors import shown
+
 
 def first_error(error: ValidationError, model: type[BaseModel]) -> str:
     """Return the first problem of a file in one line; misspelt fields come before missing ones, which they explain."""
@@ -23,4 +25,4 @@ def first_error(error: ValidationError, model: type[BaseModel]) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if not where:
         return f"{message}{more}"
-    return f"field '{where}' is {problem['input']!r}: {message}{more}"
+    return f"field '{where}' is {shown(problem['input'])}: {message}{more}"

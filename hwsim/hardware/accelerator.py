@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hwsim.errors import InputError, unknown_name
+from hwsim.files.paths import exists
 from hwsim.files.reading import read_toml
 
 PRESET_FOLDER = Path(__file__).parents[1] / "data" / "accelerators"
@@ -99,7 +100,7 @@ class AcceleratorSpec(BaseModel):
         """All PEs busy, 1e9 MACs a second."""
         return self.pes * self.clock_mhz / 1000.0
 
-    def with_(self, **fields: Any) -> AcceleratorSpec:
+    def with_(self, /, **fields: Any) -> AcceleratorSpec:
         """Return a copy with other fields, validated; raises InputError for an unknown field or a wrong value."""
         return accelerator_from_fields({**self.model_dump(), **fields}, f"accelerator '{self.name}'")
 
@@ -121,7 +122,7 @@ def accelerator(name_or_path: str | Path | AcceleratorSpec) -> AcceleratorSpec:
     if text in accelerator_names():
         return _read_preset(text)
     path = Path(text)
-    if path.suffix == ".toml" or path.exists():
+    if path.suffix == ".toml" or exists(path):
         return read_accelerator(path)
     raise unknown_name("accelerator", text, accelerator_names())
 

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
 
 from hwsim.errors import InputError
+from hwsim.files.document import Document
 from hwsim.files.reading import read_json
 from hwsim.mapping.mapping import Mapping
 
 _KIND = 'mappings as JSON: {"layer": {"m": 64, "n": 1, ...}}, or a result of `hwsim simulate --json`'
+
+
+class _MappedLayer(BaseModel):
+    name: str
+    mapping: dict[str, Any]
+
+
+class _MappedResult(Document):
+    """A result of a simulation as far as its mappings go: the number of its schema, and a mapping a layer."""
+
+    model_config = ConfigDict(extra="allow")
+
+    KIND: ClassVar[str] = "a result of `hwsim simulate --json`"
+
+    layers: list[_MappedLayer]
 
 
 def read_mappings(path: Path, layer: str | None = None) -> dict[str, Mapping]:
@@ -20,8 +38,9 @@ def read_mappings(path: Path, layer: str | None = None) -> dict[str, Mapping]:
     content = read_json(path, _KIND)
     if not isinstance(content, dict):
         raise InputError(f"--mapping '{path}' holds {type(content).__name__}; expected {_KIND}")
-    if isinstance(content.get("layers"), list):
-        content = {one.get("name"): one.get("mapping") for one in content["layers"] if isinstance(one, dict)}
+    if "schema" in content or isinstance(content.get("layers"), list):
+        result = _MappedResult.parse(content, f"--mapping '{path}'")
+        content = {one.name: one.mapping for one in result.layers}
     elif content and not any(isinstance(value, dict) for value in content.values()):
         if layer is None:
             raise InputError(f"--mapping '{path}' holds one mapping and no layer names; say which with --layer NAME")

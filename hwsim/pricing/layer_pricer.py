@@ -61,7 +61,7 @@ class LayerPricer:
     def __init__(
         self,
         tile: AcceleratorSpec | str | Path,
-        mac_table: MacEnergyTable | Path | None = None,
+        mac_table: MacEnergyTable | str | Path | None = None,
         costs: CostPreset | str | Path | None = None,
         objective: Objective | str = Objective.ENERGY,
         *,
@@ -69,7 +69,8 @@ class LayerPricer:
     ) -> None:
         self.tile = accelerator(tile)
         given = mac_table if isinstance(mac_table, MacEnergyTable) else load_mac_table(mac_table)
-        self.preset = costs if isinstance(costs, CostPreset) else load_costs(costs or self.tile.default_costs)
+        asked = self.tile.default_costs if costs is None else costs
+        self.preset = asked if isinstance(asked, CostPreset) else load_costs(asked)
         self.objective = objective_named(objective)
         self.mac = MacPrice.on(self.tile, given, self.preset)
         self.mac_table = self.mac.table or given

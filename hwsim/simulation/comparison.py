@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from hwsim.energy.units import energy_text
 from hwsim.engines.counts_result import Part
-from hwsim.errors import InputError
+from hwsim.errors import InputError, check_kind, shown
 from hwsim.files.document import Document
 from hwsim.pricing.savings import saved_pct
 from hwsim.simulation.result import EnergyParts, SimulationResult
@@ -71,9 +71,18 @@ class Comparison(Document):
         return f"{self.to_frame().to_html(index=False)}\n{notes}"
 
 
+_EXPECTED = "a list of runs of hwsim.simulate"
+
+
 def compare(runs: Iterable[Run | SimulationResult]) -> Comparison:
     """Return runs, or results read from files, side by side; raises InputError where there is none."""
-    results = [run.result() if isinstance(run, Run) else run for run in runs]
+    check_kind("runs", runs, (Iterable,), _EXPECTED)
+    if isinstance(runs, Run | SimulationResult | str):
+        raise InputError(f"runs is {shown(runs)}, must be {_EXPECTED}")
+    listed = list(runs)
+    for index, run in enumerate(listed):
+        check_kind(f"runs[{index}]", run, (Run, SimulationResult), "a run of hwsim.simulate, or a result read from it")
+    results = [run.result() if isinstance(run, Run) else run for run in listed]
     if not results:
         raise InputError("there is no run to compare; give at least one")
     first = results[0].totals

@@ -10,7 +10,7 @@ import numpy as np
 
 from hwsim.energy.cost_preset import CostPreset
 from hwsim.energy.mac_table import MacEnergyTable
-from hwsim.errors import InputError
+from hwsim.errors import InputError, check_kind, check_whole
 from hwsim.hardware.accelerator import AcceleratorSpec, accelerator
 from hwsim.mapping.mapper import best_mappings
 from hwsim.mapping.mapping import Mapping
@@ -25,6 +25,8 @@ from hwsim.workload.load import network as load_network
 from hwsim.workload.network import Network
 from hwsim.workload.policy import LayerTreatment, Treated, apply_policy, read_policy
 
+_LARGEST_SEED = 2**63 - 1
+
 
 def simulate(  # noqa: PLR0913  the face of the package: every setting by name, each with a default
     network: Network | str | Path,
@@ -33,7 +35,7 @@ def simulate(  # noqa: PLR0913  the face of the package: every setting by name, 
     *,
     batch: int = 1,
     objective: Objective | str = Objective.ENERGY,
-    mac_table: MacEnergyTable | Path | None = None,
+    mac_table: MacEnergyTable | str | Path | None = None,
     costs: CostPreset | str | Path | None = None,
     bits: int | None = None,
     policy: dict[str, LayerTreatment] | str | Path | None = None,
@@ -53,9 +55,9 @@ def simulate(  # noqa: PLR0913  the face of the package: every setting by name, 
     """
     net = network if isinstance(network, Network) else load_network(network, batch)
     spec = accelerator(tile)
+    _check(spec, bits=bits, layer=layer, seed=seed, mappings=mappings, weights=weights)
     pricer = LayerPricer(spec, mac_table, costs, objective)
-    treatments = read_policy(Path(policy)) if isinstance(policy, str | Path) else policy
-    treated = apply_policy(net, treatments) if treatments is not None else _untreated(net)
+    treated = _untreated(net) if policy is None else apply_policy(net, _treatments(policy))
     if layer is not None:
         treated = _alone(treated, layer)
     for name in mappings or {}:
@@ -77,6 +79,28 @@ def simulate(  # noqa: PLR0913  the face of the package: every setting by name, 
     return Run(treated.network, spec, chosen.name, pricer.objective, pricer, name, wall_s, tuple(runs), tuple(notes))
 
 
+def _check(tile: AcceleratorSpec, *, bits: Any, layer: Any, seed: Any, mappings: Any, weights: Any) -> None:
+    """Refuse values of the wrong type or size by the name of their argument."""
+    if bits is not None:
+        check_whole("--bits", bits, 1, tile.word_bits)
+    check_whole("--seed", seed, 0, _LARGEST_SEED)
+    check_kind("--layer", layer, (str, type(None)), "the name of a layer")
+    for argument, value, kind in (("mappings", mappings, Mapping), ("weights", weights, np.ndarray)):
+        check_kind(argument, value, (dict, type(None)), f"a dict of layer name to {kind.__name__}")
+        for name, one in (value or {}).items():
+            check_kind(f"{argument}[{name!r}]", one, (kind,), f"a {kind.__name__}")
+
+
+def _treatments(policy: Any) -> dict[str, LayerTreatment]:
+    if isinstance(policy, str | Path):
+        return read_policy(Path(policy))
+    expected = "the path of a completed policy.json, or a dict of layer name to LayerTreatment"
+    check_kind("policy", policy, (dict,), expected)
+    for name, one in policy.items():
+        check_kind(f"policy[{name!r}]", one, (LayerTreatment,), "a LayerTreatment; give the path of a policy.json")
+    return dict(policy)
+
+
 def _run_layers(
     treated: Treated, pricer: LayerPricer, engine: Engine, mappings: dict[str, Mapping], bits: int | None
 ) -> list[LayerRun]:
@@ -85,7 +109,7 @@ def _run_layers(
     best_mappings(unmapped, pricer.tile, pricer.costs, pricer.objective)
     runs = []
     for one, precision, zeros in zip(treated.network.layers, treated.precisions, treated.zeros, strict=True):
-        widths = precision or Precision(bits or full, bits or full)
+        widths = precision or Precision(full if bits is None else bits, full if bits is None else bits)
         if max(widths) > full:
             raise InputError(
                 f"layer '{one.name}': {max(widths)} bits do not fit the {full}-bit datapath of '{pricer.tile.name}'"

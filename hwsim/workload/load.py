@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hwsim.errors import InputError, unknown_name
+from hwsim.errors import InputError, check_kind, check_whole, unknown_name
+from hwsim.files.paths import exists
 from hwsim.workload.builtin import build, known_networks
 from hwsim.workload.network import Network
+
+MOST_IMAGES = 1_000_000
+"""In a batch: counts of words and cycles are 64-bit numbers."""
 
 
 def network(name_or_path: str | Path, batch: int = 1) -> Network:
@@ -14,8 +18,8 @@ def network(name_or_path: str | Path, batch: int = 1) -> Network:
 
     Raises InputError for an unknown name (with the nearest ones), an unreadable file or an unsupported layer.
     """
-    if not isinstance(batch, int) or batch < 1:
-        raise InputError(f"--batch is {batch!r}, must be a whole number of at least 1")
+    check_whole("--batch", batch, 1, MOST_IMAGES)
+    check_kind("network", name_or_path, (str, Path), "the name of a built-in network or the path of a file")
     if str(name_or_path) in known_networks():
         return build(str(name_or_path), batch)
     path = Path(name_or_path)
@@ -28,7 +32,7 @@ def network(name_or_path: str | Path, batch: int = 1) -> Network:
         from hwsim.workload.network_file import read_network
 
         return read_network(path, batch)
-    if path.exists() or "/" in str(name_or_path):
+    if exists(path) or "/" in str(name_or_path):
         raise InputError(
             f"network '{path}' is neither built in nor an .onnx, .toml or .json file; see `hwsim networks`"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +12,10 @@ from hwsim.workload.window import PerAxis
 
 NETWORK_INPUT = -1
 """The producer index that stands for the network's own input."""
+
+
+MOST_OPERATIONS = 2**55
+"""Of all layers of a network: what moves for them, in bits, is then counted in 64-bit numbers without overflow."""
 
 
 class Shape(NamedTuple):
@@ -65,6 +70,16 @@ class Network:
                     f"network '{self.name}': layer '{layer.name}' reads from {self.inputs[index]},"
                     " must be earlier layers"
                 )
+        self._check_size()
+
+    def _check_size(self) -> None:
+        sizes = {layer.name: max(layer.macs, layer.batch * math.prod(output_shape(layer))) for layer in self.layers}
+        if sum(sizes.values()) > MOST_OPERATIONS:
+            largest = max(sizes, key=lambda name: sizes[name])
+            raise InputError(
+                f"network '{self.name}' is too large to count: layer '{largest}' makes {sizes[largest]:.3g}"
+                f" multiply-accumulates or words, all layers may make {MOST_OPERATIONS:.3g}; lower its shape or --batch"
+            )
 
     @property
     def macs(self) -> int:

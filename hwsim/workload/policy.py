@@ -18,6 +18,7 @@ from hwsim.files.schema_errors import first_error
 from hwsim.vocabulary import Precision, ZeroShares
 from hwsim.workload.layer import ConvLayer, ElementwiseLayer, FCLayer, Layer, PoolLayer
 from hwsim.workload.network import NETWORK_INPUT, Network, output_shape
+from hwsim.workload.policy_file import PolicyFile
 
 NOTHING_PRUNED = (None, "none")
 """What `pruner` says of a layer that keeps all its weights."""
@@ -32,18 +33,18 @@ class LayerTreatment(BaseModel):
     `realised_sparsity` say how it came to that, and move no price.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     pruner: str | None = None
-    sparsity: float = Field(default=0.0, ge=0, le=1)
+    sparsity: float = Field(default=0.0, ge=0, le=1, strict=True)
     ran: str | None = None
-    realised_sparsity: float | None = Field(default=None, ge=0, le=1)
-    bits: int = Field(default=8, ge=1)
-    activation_bits: int | None = Field(default=None, ge=1)
-    in_channels: int | None = Field(default=None, ge=1)
-    out_channels: int | None = Field(default=None, ge=1)
-    zero_filter: float | None = Field(default=None, ge=0, le=1)
-    zero_ifmap: float | None = Field(default=None, ge=0, le=1)
+    realised_sparsity: float | None = Field(default=None, ge=0, le=1, strict=True)
+    bits: int = Field(default=8, ge=1, strict=True)
+    activation_bits: int | None = Field(default=None, ge=1, strict=True)
+    in_channels: int | None = Field(default=None, ge=1, strict=True)
+    out_channels: int | None = Field(default=None, ge=1, strict=True)
+    zero_filter: float | None = Field(default=None, ge=0, le=1, strict=True)
+    zero_ifmap: float | None = Field(default=None, ge=0, le=1, strict=True)
 
     @property
     def completed(self) -> bool:
@@ -73,10 +74,8 @@ class Treated:
 
 def read_policy(path: Path) -> dict[str, LayerTreatment]:
     """Read the layers of a policy.json; raises InputError for a wrong field and for a layer that is not completed."""
-    content = read_json(path, "a policy as `compress search` writes it (policy.json)")
-    if not isinstance(content, dict) or not isinstance(content.get("layers"), dict):
-        raise InputError(f"policy '{path}' has no table 'layers'; expected what `compress search` writes")
-    policy = {name: _treatment(path, name, fields) for name, fields in content["layers"].items()}
+    file = PolicyFile.parse(read_json(path, PolicyFile.KIND), f"policy '{path}'")
+    policy = {name: _treatment(path, name, fields) for name, fields in file.layers.items()}
     _check_completed(policy, str(path))
     return policy
 

@@ -30,6 +30,15 @@ def test_compare_prints_a_table_and_draws_the_front(tmp_path: Path) -> None:
     ]
 
 
+def test_a_run_is_not_compared_with_itself(tmp_path: Path) -> None:
+    run = finished_search(tmp_path / "r", "amc", 0, 30.0)
+    plot = tmp_path / "f.svg"
+    for other in (run, tmp_path / "." / "r"):
+        result = CliRunner().invoke(main, ["compare", str(run), str(other), "--plot", str(plot)])
+        assert (result.exit_code, "name each run once" in result.stderr) == (2, True)
+    assert not plot.exists()
+
+
 def test_many_runs_of_several_networks_leave_room_for_the_fronts(tmp_path: Path) -> None:
     """One entry a run in the legend had squeezed the axes out of the figure."""
     runs = [

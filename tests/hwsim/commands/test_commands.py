@@ -141,7 +141,7 @@ def test_wrong_accelerator_files(tmp_path: Path, old: str, new: str, message: st
         (("alexnet", "--accelerator", "papper"), "unknown accelerator 'papper': did you mean paper"),
         (("alexnet", "--batch", "0"), "--batch is 0"),
         (("alexnet", "--batch", "two"), "two"),
-        (("alexnet", "--bits", "12"), "12 bits do not fit the 8-bit datapath"),
+        (("alexnet", "--bits", "12"), "--bits is 12, must be a whole number from 1 to 8"),
         (("alexnet", "--bits", "1"), "no entry for 1-bit weights"),
         (("alexnet", "--costs", "8nm"), "unknown cost preset '8nm': did you mean 7nm"),
         (("alexnet", "--layer", "conv9"), "unknown layer of alexnet 'conv9'"),
@@ -312,3 +312,39 @@ def test_what_cannot_be_compared_is_named(tmp_path: Path) -> None:
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert f"'{path}' is not a result of `hwsim simulate --json`: unknown field 'runs'" in result.stderr
     assert _run("compare").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("simulate", "resnet20-cifar", "--csv", "x", "--report", "./x"), "--csv and --report both name 'x'"),
+        (("simulate", "resnet20-cifar", "--json", "x", "--trace", "x"), "--json and --trace both name 'x'"),
+        (("simulate", "resnet20-cifar", "--csv", "a" * 300), "cannot be looked up: File name too long"),
+        (("simulate", "a" * 300 + ".toml"), "cannot be looked up: File name too long"),
+        (("simulate", "resnet20-cifar", "--costs", ""), "unknown cost preset ''"),
+        (("simulate", "resnet20-cifar", "--mapping", "newer.json"), "has schema 99, this version reads schema 1"),
+        (("costs", "--out", "x.toml"), "--out 'x.toml' is for the calibrated preset; add --calibrate"),
+        (("costs", "--calibrate", "--out", "x", "--json", "x"), "--json and --out both name 'x'"),
+        (("costs", "--calibrate", "--out", "no/x.toml"), "--out: cannot write 'no/x.toml': no such folder"),
+    ],
+)
+def test_nothing_is_ignored_or_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("newer.json").write_text(json.dumps({"schema": 99, "layers": []}))
+    result = _run(*arguments)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1), result.output
+    assert said in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["newer.json"]
+
+
+def test_names_are_printed_as_they_are(tmp_path: Path) -> None:
+    result = tmp_path / "[red]a[-red].json"
+    assert _run("simulate", "resnet20-cifar", "--layer", "conv1", "--quiet", "--json", result).exit_code == 0
+    content = {**json.loads(result.read_text()), "network": "[/red] :smile: [bold]"}
+    result.write_text(json.dumps(content))
+    compared = _run("compare", result)
+    assert compared.exit_code == 0, compared.output
+    assert "[/red] :smile: [bold]" in compared.output
+    assert result.name in compared.output

@@ -42,6 +42,11 @@ def test_an_older_schema_is_upgraded() -> None:
     [
         ({"schema": 4, "energy_pj": 1.0}, "'n' has schema 4, this version reads schemas 2 to 3 of a note"),
         ({"schema": "3"}, "has schema '3'"),
+        ({"schema": 3.0, "energy_pj": 1.0}, "has schema 3.0"),
+        ({"schema": True, "energy_pj": 1.0}, "has schema True"),
+        ({"energy_pj": 1.0}, "field 'schema' is missing"),
+        ({"schema": 2, "energ": 1.0}, "its content is not that of schema 2"),
+        ({"schema": 3, "energy_pj": "much" * 99}, "field 'energy_pj' is 'muchmuch"),
         ({"schema": 3, "energy_jp": 1.0}, "unknown field 'energy_jp': did you mean energy_pj?"),
         ({"schema": 3}, "field 'energy_pj' is missing"),
         ({"schema": 3, "energy_pj": "much"}, "field 'energy_pj' is 'much'"),
@@ -53,6 +58,15 @@ def test_what_is_not_understood_is_refused(content: Any, said: str) -> None:
         Note.parse(content, "'n'")
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 300
+
+
+class HandWritten(Note):
+    UNNUMBERED: ClassVar[bool] = True
+
+
+def test_no_schema_number_is_the_oldest_only_where_people_write_the_file() -> None:
+    assert HandWritten.parse({"energy": 4.0}, "x").energy_pj == 4.0
 
 
 def test_nan_is_never_held() -> None:

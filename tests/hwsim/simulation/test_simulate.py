@@ -141,7 +141,7 @@ def test_given_mappings_are_used_and_checked(run: hwsim.Run) -> None:
     ("options", "message"),
     [
         ({"engine": "cylce"}, "--engine 'cylce' is unknown"),
-        ({"bits": 9}, "9 bits do not fit the 8-bit datapath"),
+        ({"bits": 9}, "--bits is 9, must be a whole number from 1 to 8"),
         ({"layer": "conv7"}, "unknown layer of resnet20-cifar 'conv7'"),
         ({"objective": "speed"}, "objective 'speed' is unknown"),
         ({"costs": "7mm"}, "unknown cost preset '7mm'"),

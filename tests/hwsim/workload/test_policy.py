@@ -166,8 +166,15 @@ def test_policies_of_another_network_are_refused(policy: dict[str, dict[str, Any
         ({"layers": {"a": {"sparsity": 1.5}}}, r"layer 'a': field 'sparsity' is 1\.5"),
         ({"layers": {"a": {"zero_filter": -0.1}}}, r"layer 'a': field 'zero_filter' is -0\.1"),
         ({"layers": {"a": 4}}, "layer 'a': holds 4, expected pruner"),
-        ({"layer": {}}, "has no table 'layers'"),
-        ([], "has no table 'layers'"),
+        ({"layer": {}}, "field 'layers' is missing"),
+        ({"layers": []}, "field 'layers' is "),
+        ([], "is not a policy"),
+        ({"schema": 2, "layers": {}}, "has schema 2, this version reads schema 1 of a policy"),
+        ({"schema": "1", "layers": {}}, "has schema '1'"),
+        ({"schema": None, "layers": {}}, "has schema None"),
+        ({"layers": {"a": {"bits": True}}}, "layer 'a': field 'bits' is True"),
+        ({"layers": {"a": {"bits": 7.0}}}, r"layer 'a': field 'bits' is 7\.0"),
+        ({"layers": {"a": {"sparsity": "0.5"}}}, r"layer 'a': field 'sparsity' is '0\.5'"),
     ],
 )
 def test_wrong_policy_files(tmp_path: Path, content: object, message: str) -> None:
