@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from compress.oracle.savings import Evaluation
 
 
+_ROWS = {"float": "float (priced at 8 bits)", "dense 8 bit": "dense 8 bit", "compressed": "compressed"}
+
+
 @click.command("evaluate", cls=SectionedCommand)
 @click.option("--policy", "policy_path", required=True, type=click.Path(path_type=Path), help="A policy.json.")
 @click.option(
@@ -51,7 +54,7 @@ def evaluate(*, policy_path: Path, complete_path: Path | None, json_path: Path |
     policy = read_policy(policy_path)
     found = spec_of_policy(policy, policy_path, given)
     problem = load_problem(found.spec)
-    policy.check_names(problem.layers)
+    policy.check_names(problem.names)
     console = terminal(stderr=takes_standard_output(json_path))
     for name, reason in problem.graph.unsupported:
         console.print(f"kept dense: {name} ({reason})", soft_wrap=True)
@@ -80,14 +83,16 @@ def _show(evaluation: Evaluation, spec: MeasurementSpec, console: Console) -> No
             f"{layer.in_channels}/{layer.dense_in_channels}", f"{layer.out_channels}/{layer.dense_out_channels}",
             f"{layer.energy_pj / 1e6:.4g}", f"{layer.saved_pct:.1f}",
         )  # fmt: skip
+    others_pj = evaluation.compressed.energy_pj - sum(layer.energy_pj for layer in evaluation.layers)
+    layers.add_row("other layers (additions, pools, kept dense)", "", "", "", "", "", f"{others_pj / 1e6:.4g}", "")
     console.print(layers)
     totals = Table(title=f"Network on '{spec.accelerator}', {spec.energy.value} energy", title_justify="left")
     for heading in ("", "accuracy %", "energy uJ", "latency ms", "size bytes", "MACs"):
         totals.add_column(heading, justify="left" if not heading else "right")
     for name, measured in evaluation.rows().items():
         totals.add_row(
-            name, f"{measured.accuracy_pct:.2f}", f"{measured.energy_pj / 1e6:.4g}", f"{measured.latency_ms:.4g}",
-            f"{measured.size_bytes:,}", f"{measured.macs:,}",
+            _ROWS[name], f"{measured.accuracy_pct:.2f}", f"{measured.energy_pj / 1e6:.4g}",
+            f"{measured.latency_ms:.4g}", f"{measured.size_bytes:,}", f"{measured.macs:,}",
         )  # fmt: skip
     console.print(totals)
     reductions = Table(title="Energy saved against dense 8 bit, %", title_justify="left")

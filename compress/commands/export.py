@@ -24,7 +24,12 @@ _PRICED = ("accelerator", "mac_table", "costs", "energy", "metric", "arithmetic"
 @click.option(
     "--round-to", type=click.IntRange(1), default=1, show_default=True, help="Round channel counts up to this."
 )
-@click.option("--check/--no-check", default=True, help="Measure on the test set that ONNX gives the same accuracy.")
+@click.option(
+    "--check/--no-check",
+    default=True,
+    show_default=True,
+    help="Measure on the test set that ONNX gives the same accuracy.",
+)
 @json_option
 @spec_options(MeasurementSpec, leave_out=_PRICED, prefix_help="the policy's, or ")
 def export(*, policy_path: Path, out: Path, round_to: int, check: bool, json_path: Path | None, **options: Any) -> None:
@@ -56,7 +61,7 @@ def export(*, policy_path: Path, out: Path, round_to: int, check: bool, json_pat
     files, report = files_beside(out), write(policy, problem, out, found.spec, round_to=round_to, check=check)
     if found.sentence():
         say(found.sentence())
-    say(f"parameters  {report.parameters_before:>12,} -> {report.parameters_after:,}")
+    say(f"parameters  {report.parameters_before:>12,} -> {report.parameters_after:,} (norms are folded)")
     say(f"bytes       {report.size_bytes_before:>12,} (float32 state)")
     say(f"            {report.onnx_size_bytes:>12,} {files.onnx}")
     say(f"            {report.weights_size_bytes:>12,} {files.weights} (with {files.recipe.name})")

@@ -26,7 +26,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 def _options(command: C) -> C:
     """Attach the options that all figures share."""
-    command = spec_options(MeasurementSpec)(command)
+    command = spec_options(MeasurementSpec, leave_out=("pruners",))(command)
     command = click.option(
         "--images", type=click.IntRange(1), default=1000, show_default=True, help="Validation images to look at."
     )(command)
@@ -41,18 +41,22 @@ def figure() -> None:
 
 @figure.command("sparsity", cls=SectionedCommand, short_help="Draw loss and gain of pruners over sparsity (Fig 1).")
 @click.option("--steps", type=click.IntRange(1, 99), default=9, show_default=True, help="Sparsities between 0 and 1.")
+@click.option(
+    "--pruners",
+    default="level,l1_ranked",
+    show_default=True,
+    metavar="NAMES",
+    help="The pruners to draw, separated by commas: names (`compress pruners`), or MODULE:CLASS.",
+)
 @_options
-def sparsity(*, steps: int, **options: Any) -> None:
-    """Draw accuracy loss and energy gain of pruners over sparsity, the same in every layer, at 8 bits (Fig. 1).
-
-    --pruners names those to draw, level and l1_ranked where it is left out.
-    """
+def sparsity(*, steps: int, pruners: str, **options: Any) -> None:
+    """Draw accuracy loss and energy gain of pruners over sparsity, the same in every layer, at 8 bits (Fig. 1)."""
     from compress.oracle.trade_offs import over_sparsity
     from compress.pruning.plugins import use_pruners
     from compress.reports.trade_off_plots import plot_sparsity
 
     spec = MeasurementSpec.of(asked(MeasurementSpec, options))
-    names = use_pruners(spec.pruners or ("level", "l1_ranked"))
+    names = use_pruners(name.strip() for name in pruners.split(",") if name.strip())
     sparsities = [step / (steps + 1) for step in range(1, steps + 1)]
     _draw(spec, options, lambda oracle: over_sparsity(oracle, names, sparsities), plot_sparsity)
 

@@ -50,7 +50,7 @@ class Problem:
         return network_accuracy_pct(self.network, self.dataset.validation, BATCH)
 
     @property
-    def layers(self) -> list[str]:
+    def names(self) -> list[str]:
         """The names of the layers that a policy may name, in execution order."""
         return [layer.name for layer in self.graph.layers]
 

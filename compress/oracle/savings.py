@@ -114,7 +114,7 @@ def measure_savings(
         compressed=compressed,
         energy_reduction_pct=reductions_pct(oracle, policy, spec),
         layers=_layers(oracle, policy),
-        policy_content=oracle.completed(policy).as_json(),
+        policy_content=Policy(oracle.completed(policy).layers, {**policy.metadata, **spec.told()}).as_json(),
     )
 
 

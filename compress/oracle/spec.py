@@ -52,7 +52,7 @@ class MeasurementSpec(Spec):
     )
     activation_clipping: Clipping | None = setting(
         None,
-        "How the ranges of activations are chosen: by least squared error, the paper's Laplace formula, or as seen.",
+        "How the ranges of activations are chosen: as seen, by the paper's Laplace formula, or by least squared error.",
         Shown(_MEASURED, default_text="laplace, with channel scales minmax"),
     )
     pruners: tuple[str, ...] = setting(

@@ -18,7 +18,7 @@ def evaluate(policy: Policy, problem: Problem, spec: MeasurementSpec | None = No
     Raises InputError for a layer that the network does not have, and for wrong settings.
     """
     chosen = measurement_of(policy, problem, spec, settings)
-    policy.check_names(problem.layers)
+    policy.check_names(problem.names)
     oracle = problem.oracle(chosen)
     return measure_savings(oracle, problem.network, policy, chosen, problem.dataset.test)
 

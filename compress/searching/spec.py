@@ -28,7 +28,7 @@ class SearchSpec(MeasurementSpec):
 
     activation_clipping: Clipping | None = setting(
         Clipping.MSE,
-        "How the ranges of activations are chosen: by least squared error, the paper's Laplace formula, or as seen.",
+        "How the ranges of activations are chosen: as seen, by the paper's Laplace formula, or by least squared error.",
         Shown("Measurement"),
     )
     method: str = setting(

@@ -38,7 +38,7 @@ def test_a_problem_says_what_it_is(problem: compress.Problem) -> None:
     assert problem.float_accuracy_pct > 97.0
     assert repr(problem).startswith("Problem(digits-cnn on digits: 7 layers, 9")
     again = pickle.loads(pickle.dumps(problem))
-    assert again.layers == problem.layers
+    assert again.names == problem.names
     assert again.float_accuracy_pct == problem.float_accuracy_pct
 
 
