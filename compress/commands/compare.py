@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 @json_option
 def compare(runs: tuple[Path, ...], plot: Path | None, figures: Path | None, json_path: Path | None) -> None:
     """Print a table of finished searches and draw their fronts."""
+    from compress.reports.comparison import compare as compare_runs
     from compress.reports.comparison import (
-        check_plot_name,
         comparison_table,
         plot_fronts,
         read_runs,
         spread_table,
         warnings,
     )
-    from compress.reports.comparison import compare as compare_runs
+    from compress.reports.plot_files import check_plot_name
     from hwsim.commandline.json_output import check_json_path, deliver_json, takes_standard_output
     from hwsim.commandline.terminal import terminal
     from hwsim.files.writing import check_new_folder
@@ -65,9 +65,14 @@ def _draw_figures(folder: Path, runs: list[SearchResult]) -> None:
             composite = [run for run in members if run.result.method == "composite"]
             if composite:
                 best = max(composite, key=lambda run: run.best.energy_reduction_pct)
-                plot_policy(best).savefig(staged / f"policy_{model}.svg")
+                plot_policy(best).savefig(staged / f"policy_{_flat(model)}.svg")
             genetic = [run for run in members if run.result.method in ("composite", "nsga2")]
             if len({run.result.method for run in genetic}) == 2:
-                plot_methods(genetic).savefig(staged / f"nsga2_{model}.svg")
+                plot_methods(genetic).savefig(staged / f"nsga2_{_flat(model)}.svg")
         write_text(staged / "summary.csv", summary_csv(runs))
         write_text(staged / "iterations.csv", iterations_csv(runs))
+
+
+def _flat(model: str) -> str:
+    """Return a network's name, which a file of results states, as a part of a file's name in this folder."""
+    return model.replace("/", "-")

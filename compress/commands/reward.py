@@ -16,12 +16,15 @@ from hwsim.errors import InputError
 @click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Draw the table here (png, svg or pdf).")
 def reward(source: Path | None, max_loss: float, csv_file: Path | None, plot_file: Path | None) -> None:
     """Write or plot the reward over accuracy loss and energy gain."""
+    from compress.reports.plot_files import check_plot_name
     from compress.searching.reward import load_reward
     from hwsim.files.writing import check_outputs, write_text
 
     if not 0.0 < max_loss <= 100.0:
         raise InputError(f"--max-loss is {max_loss:g}, must be points of accuracy above 0 and at most 100")
     check_outputs({"--csv": csv_file, "--plot": plot_file})
+    if plot_file is not None:
+        check_plot_name(plot_file)
     if csv_file is None and plot_file is None:
         raise InputError("nothing to do; name --csv FILE, --plot FILE or both")
     table = load_reward(source, max_loss)

@@ -72,7 +72,7 @@ def sweep(
 
 def _check_outputs(folder: Path, plot: Path, json_path: Path | None) -> None:
     """Refuse what could not be written, before any search; what lies in the sweep's folder is written where that is."""
-    from compress.reports.comparison import check_plot_name
+    from compress.reports.plot_files import check_plot_name
     from hwsim.commandline.json_output import check_json_path
     from hwsim.files.writing import check_folder
 

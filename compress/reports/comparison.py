@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.box import SIMPLE
 from rich.table import Table
 
+from compress.reports.plot_files import check_plot_name, save_plot
 from compress.searching.result_files import Result
 from compress.searching.search_result import SearchResult, read_search
 from hwsim.errors import InputError
@@ -180,12 +181,6 @@ def _with_interval(mean: float, half_width: float, runs: int) -> str:
     return f"{mean:.2f} ± {half_width:.2f}" if runs > 1 else f"{mean:.2f}"
 
 
-def check_plot_name(path: Path) -> None:
-    """Refuse the name of a plot whose format is not known, before any work is done."""
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise InputError(f"--plot '{path}' must end in .png, .svg or .pdf")
-
-
 def plot_fronts(runs: Sequence[SearchResult], path: Path) -> None:
     """Draw what each run saves over what it loses, a panel a network and a colour a method: its front on the
     validation images, its choice on the test set."""
@@ -211,7 +206,4 @@ def plot_fronts(runs: Sequence[SearchResult], path: Path) -> None:
     for number, method in enumerate(methods):
         panels[-1].plot([], [], ".-", color=f"C{number % 10}", label=method)
     figure.legend(loc="outside right upper", fontsize="small")
-    try:
-        figure.savefig(path)
-    except OSError as error:
-        raise InputError(f"cannot write '{path}': {error.strerror}; choose an existing, writable folder") from None
+    save_plot(figure, path)

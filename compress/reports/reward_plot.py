@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from compress.reports.plot_files import check_plot_name, save_plot
 from compress.searching.reward import RewardTable
-from hwsim.errors import InputError
 
 
 def plot_reward(table: RewardTable, path: Path) -> None:
     """Draw the table; each of the 40 x 40 bins is one cell, whatever its width in percent."""
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise InputError(f"--plot '{path}' must end in .png, .svg or .pdf")
+    check_plot_name(path)
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 5.2), layout="constrained")
@@ -28,7 +27,4 @@ def plot_reward(table: RewardTable, path: Path) -> None:
     axes.set_xlabel("accuracy loss, points")
     axes.set_ylabel("energy gain, %")
     figure.colorbar(image, label="reward")
-    try:
-        figure.savefig(path)
-    except OSError as error:
-        raise InputError(f"cannot write '{path}': {error.strerror}; choose an existing, writable folder") from None
+    save_plot(figure, path)

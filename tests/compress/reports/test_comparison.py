@@ -39,6 +39,14 @@ def test_a_run_is_not_compared_with_itself(tmp_path: Path) -> None:
     assert not plot.exists()
 
 
+def test_a_name_in_a_result_leads_out_of_no_folder(tmp_path: Path) -> None:
+    run = finished_search(tmp_path / "r", "composite", 0, 30.0, model="../../outside")
+    arguments = ["compare", str(run), "--plot", str(tmp_path / "f.svg"), "--figures", str(tmp_path / "a" / "figures")]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    assert (tmp_path / "a" / "figures" / "policy_..-..-outside.svg").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "f.svg", "r"]
+
+
 def test_many_runs_of_several_networks_leave_room_for_the_fronts(tmp_path: Path) -> None:
     """One entry a run in the legend had squeezed the axes out of the figure."""
     runs = [

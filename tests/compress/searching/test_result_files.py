@@ -102,3 +102,10 @@ def test_a_reward_for_no_budget_is_refused(tmp_path: Path, value: str) -> None:
     refused = CliRunner().invoke(main, ["reward", "--max-loss", value, "--csv", str(tmp_path / "r.csv")])
     assert (refused.exit_code, list(tmp_path.iterdir())) == (2, [])
     assert "--max-loss is" in refused.stderr
+
+
+def test_a_reward_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    arguments = ["reward", "--csv", str(tmp_path / "r.csv"), "--plot", str(tmp_path / "r.gif")]
+    refused = CliRunner().invoke(main, arguments)
+    assert (refused.exit_code, list(tmp_path.iterdir())) == (2, [])
+    assert "must end in .png, .svg or .pdf" in refused.stderr
