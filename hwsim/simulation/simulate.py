@@ -33,7 +33,7 @@ def simulate(  # noqa: PLR0913  the face of the package: every setting by name, 
     tile: AcceleratorSpec | str | Path = "paper",
     engine: EngineName | str = EngineName.ANALYTIC,
     *,
-    batch: int = 1,
+    batch: int | None = None,
     objective: Objective | str = Objective.ENERGY,
     mac_table: MacEnergyTable | str | Path | None = None,
     costs: CostPreset | str | Path | None = None,
@@ -47,13 +47,17 @@ def simulate(  # noqa: PLR0913  the face of the package: every setting by name, 
 ) -> Run:
     """Return what a network costs on a tile.
 
-    `bits`: precision of all operands on the fixed datapath; `policy`: precision, zeros and channels by layer, or the
+    `batch`: images, 1 where left out; a Network has its own. `bits`: precision of all operands on the fixed datapath; `policy`: precision, zeros and channels by layer, or the
     file that holds them;
     `mappings`: by layer name, the mapper's choice elsewhere; `layer`: simulate this one alone; `weights`: by layer
     name, for the cycle engine; `keep_ofmaps`: an ofmap that fits stays in the GLB for its readers.
     Raises InputError for unknown names, layers that cannot be mapped and precisions that were not characterized.
     """
-    net = network if isinstance(network, Network) else load_network(network, batch)
+    net = network if isinstance(network, Network) else load_network(network, 1 if batch is None else batch)
+    if batch is not None and batch != net.batch:
+        raise InputError(
+            f"batch is {batch}, and the network is built for {net.batch}; leave batch out or build it anew"
+        )
     spec = accelerator(tile)
     _check(spec, bits=bits, layer=layer, seed=seed, mappings=mappings, weights=weights)
     pricer = LayerPricer(spec, mac_table, costs, objective)

@@ -164,3 +164,10 @@ def test_public_names_are_importable_and_functions_stay_functions() -> None:
     assert callable(hwsim.simulate)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = hwsim.nothing
+
+
+def test_a_batch_that_contradicts_the_networks_own_is_refused() -> None:
+    network = hwsim.network("resnet20-cifar", batch=2)
+    assert hwsim.simulate(network, batch=2).energy_pj == hwsim.simulate("resnet20-cifar", batch=2).energy_pj
+    with pytest.raises(InputError, match="batch is 4, and the network is built for 2"):
+        hwsim.simulate(network, batch=4)
