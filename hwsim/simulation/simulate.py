@@ -47,10 +47,10 @@ def simulate(  # noqa: PLR0913  the face of the package: every setting by name, 
 ) -> Run:
     """Return what a network costs on a tile.
 
-    `batch`: images, 1 where left out; a Network has its own. `bits`: precision of all operands on the fixed datapath; `policy`: precision, zeros and channels by layer, or the
-    file that holds them;
-    `mappings`: by layer name, the mapper's choice elsewhere; `layer`: simulate this one alone; `weights`: by layer
-    name, for the cycle engine; `keep_ofmaps`: an ofmap that fits stays in the GLB for its readers.
+    `batch`: images, 1 where left out; a Network has its own. `bits`: precision of all operands on the fixed datapath;
+    `policy`: precision, zeros and channels by layer, or the file that holds them; `mappings`: by layer name, the
+    mapper's choice elsewhere; `layer`: simulate this one alone; `weights`: by layer name, for the cycle engine;
+    `keep_ofmaps`: an ofmap that fits stays in the GLB for its readers.
     Raises InputError for unknown names, layers that cannot be mapped and precisions that were not characterized.
     """
     net = network if isinstance(network, Network) else load_network(network, 1 if batch is None else batch)
