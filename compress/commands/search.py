@@ -13,6 +13,8 @@ from hwsim.commandline.json_output import json_option
 from hwsim.commandline.options import SectionedCommand, spec_options
 from hwsim.errors import InputError, RunError
 
+_MOST_THREADS = 1024
+
 
 @click.command(cls=SectionedCommand)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder of the run.")
@@ -37,8 +39,8 @@ def search(
 
     check_json_path(json_path)
     if threads is not None:
-        if threads < 1:
-            raise InputError(f"--threads is {threads}, must be at least 1")
+        if not 1 <= threads <= _MOST_THREADS:
+            raise InputError(f"--threads is {threads}, must be a whole number from 1 to {_MOST_THREADS}")
         torch.set_num_threads(threads)
     console = terminal(stderr=takes_standard_output(json_path))
     try:

@@ -15,9 +15,9 @@ class TrainingSpec(Spec):
     smoothing).
     """
 
-    epochs: int = setting(30, "Passes over the training images.", _RECIPE, ge=1)
+    epochs: int = setting(30, "Passes over the training images.", _RECIPE, ge=1, le=1_000_000)
     batch_size: int = setting(
-        128, "Images of a step.", Shown("Recipe", default_text="64 for the digits, 128 otherwise"), ge=2
+        128, "Images of a step.", Shown("Recipe", default_text="64 for the digits, 128 otherwise"), ge=2, le=2**20
     )
     peak_learning_rate: float = setting(0.1, "The peak of the one-cycle schedule.", _RECIPE, gt=0)
     momentum: float = setting(0.9, "Momentum of SGD.", _KEPT)
@@ -27,4 +27,4 @@ class TrainingSpec(Spec):
     crop_padding: int = setting(4, "Pixels that an image may move; 0 for none.", _KEPT, ge=0)
     flip: bool = setting(True, "Whether images are mirrored at random.", _KEPT)
     bf16: bool = setting(False, "Compute in bfloat16.", Shown("Recipe", default_text="on a GPU only"))
-    seed: int = setting(0, "The seed of everything random.", _RECIPE, ge=0)
+    seed: int = setting(0, "The seed of everything random.", _RECIPE, ge=0, le=2**63 - 1)

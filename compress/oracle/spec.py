@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 TRAINED_WEIGHTS = "trained_weights"
 """Weights that a method trained: a file beside the policy, which holds for them and not for those it began with."""
 
+LARGEST_SEED = 2**63 - 1
+"""That every generator here takes."""
+
 _NETWORK, _TILE, _MEASURED = "Network and data", "Tile and prices", "Measurement"
 
 
@@ -35,7 +38,7 @@ class MeasurementSpec(Spec):
         "A state dict (.pt) or safetensors file; digits-cnn brings its own.",
         Shown(_NETWORK, metavar="FILE", default_text=""),
     )
-    seed: int = setting(0, "The seed of everything random.", Shown(_NETWORK), ge=0)
+    seed: int = setting(0, "The seed of everything random.", Shown(_NETWORK), ge=0, le=LARGEST_SEED)
     accelerator: str = setting("paper", "The tile: a preset or a TOML file.", Shown(_TILE, metavar="NAME|FILE"))
     mac_table: Path | None = setting(
         None, "A mac_energy.json.", Shown(_TILE, metavar="FILE", default_text="the shipped one")
