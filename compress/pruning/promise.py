@@ -87,7 +87,7 @@ def _broken_weights(context: PruningContext, result: PruningResult) -> str:
 
 def _largest(weight: Tensor) -> float:
     """Return the largest magnitude, NaN where there is one, without a copy."""
-    return float(torch.stack(torch.aminmax(weight)).abs().max())
+    return float(torch.linalg.vector_norm(weight, float("inf")))
 
 
 def _broken_structure(context: PruningContext, result: PruningResult) -> str:
