@@ -72,22 +72,23 @@ def _broken_weights(context: PruningContext, result: PruningResult) -> str:
     weight, mask = result.weight.detach(), result.weight_mask
     if not weight.numel():
         return ""
-    largest, before = _largest(weight), _largest(context.weight)
-    bound = LARGEST_REFIT * max(1.0, before)
+    largest = _largest(weight)
     if not largest < float("inf"):
         return "returned weights that hold NaN or infinity"
-    if largest > bound:
-        return f"returned weights up to {largest:.3g}, must be at most {bound:.3g} here"
+    if largest > LARGEST_REFIT:
+        bound = LARGEST_REFIT * max(1.0, _largest(context.weight))
+        if largest > bound:
+            return f"returned weights up to {largest:.3g}, must be at most {bound:.3g} here"
     if bool(((weight != 0) & ~mask).any()):
         return "returned weights other than zero where its weight_mask removes them"
-    if context.sparsity < 1 and (not bool(mask.any()) or largest == 0.0 < before):
+    if context.sparsity < 1 and (not bool(mask.any()) or (largest == 0 and bool(context.weight.any()))):
         return f"removed every weight at sparsity {context.sparsity:g}; below 1 something must stay"
     return ""
 
 
 def _largest(weight: Tensor) -> float:
     """Return the largest magnitude, NaN where there is one, without a copy."""
-    return float(torch.stack(torch.aminmax(weight)).abs().max())
+    return float(torch.linalg.vector_norm(weight, float("inf")))
 
 
 def _broken_structure(context: PruningContext, result: PruningResult) -> str:
