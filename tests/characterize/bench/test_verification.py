@@ -149,7 +149,7 @@ def test_cell_models_hold_every_cell_of_the_netlist(mac: MappedMac) -> None:
     [
         (None, "does not exist"),
         ("", "holds no run.json"),
-        ("{}", "is not the record of a `characterize run`: field 'activity' is missing"),
+        ("{}", "is not the record of a `characterize run`: field 'schema' is missing"),
         ("[", "not JSON"),
     ],
 )
