@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from hwsim.errors import InputError
-from hwsim.files.spec import Shown, Spec, setting
+from hwsim.files.spec import LARGEST_SEED, Shown, Spec, setting
 from hwsim.vocabulary import Precision
 
 MIN_BITS, MAX_BITS = 2, 8
@@ -207,7 +207,7 @@ class RunSpec(OperandSpec):
         le=100,
     )
     verify: bool = setting(True, "Proof of RTL and netlist on a cocotb bench first.", Shown(_MEASUREMENT))
-    seed: int = setting(0, "Seed of every random number.", Shown(_MEASUREMENT), ge=0)
+    seed: int = setting(0, "Seed of every random number.", Shown(_MEASUREMENT), ge=0, le=LARGEST_SEED)
     jobs: int | None = setting(
         None, "Threads.", Shown(_MEASUREMENT, default_text="all cores", recorded=False), ge=1, le=256, exclude=True
     )
@@ -290,7 +290,7 @@ class VerifySpec(_Settings):
         250_000, "Vectors to drive; from 200000 on, all pairs of operands.", ge=MIN_VECTORS, le=100_000_000
     )
     cycles: int = setting(2_000, "Cycles of the toggle comparison with Icarus.", ge=1, le=10_000_000)
-    seed: int = setting(1, "Seed of the vectors.", ge=0)
+    seed: int = setting(1, "Seed of the vectors.", ge=0, le=LARGEST_SEED)
     liberty: tuple[Path, ...] = setting((), "File of the run's full library, if it had one (repeatable).")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwsim.files.spec import Shown, Spec, setting
+from hwsim.files.spec import LARGEST_SEED, Shown, Spec, setting
 
 _RECIPE = Shown("Recipe")
 _KEPT = Shown(option=None)
@@ -27,4 +27,4 @@ class TrainingSpec(Spec):
     crop_padding: int = setting(4, "Pixels that an image may move; 0 for none.", _KEPT, ge=0)
     flip: bool = setting(True, "Whether images are mirrored at random.", _KEPT)
     bf16: bool = setting(False, "Compute in bfloat16.", Shown("Recipe", default_text="on a GPU only"))
-    seed: int = setting(0, "The seed of everything random.", _RECIPE, ge=0, le=2**63 - 1)
+    seed: int = setting(0, "The seed of everything random.", _RECIPE, ge=0, le=LARGEST_SEED)

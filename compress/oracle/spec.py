@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any
 from compress.policy import Policy
 from compress.vocabulary import ActivationScales, Arithmetic, Clipping, Device, EnergyMode, Metric
 from hwsim.errors import InputError, unknown_name
-from hwsim.files.spec import Shown, Spec, code_in, setting, shown
+from hwsim.files.spec import LARGEST_SEED, Shown, Spec, code_in, setting, shown
 
 if TYPE_CHECKING:
     from hwsim.pricing.layer_pricer import LayerPricer
 
 TRAINED_WEIGHTS = "trained_weights"
 """Weights that a method trained: a file beside the policy, which holds for them and not for those it began with."""
-
-LARGEST_SEED = 2**63 - 1
-"""That every generator here takes."""
 
 _NETWORK, _TILE, _MEASURED = "Network and data", "Tile and prices", "Measurement"
 

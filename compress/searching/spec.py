@@ -11,7 +11,7 @@ from pydantic import model_validator
 from compress.oracle.spec import MeasurementSpec
 from compress.vocabulary import Clipping
 from hwsim.errors import InputError
-from hwsim.files.spec import Shown, code_in, setting
+from hwsim.files.spec import Shown, code_in, setting, with_default
 
 _SEARCH, _ACTIONS = "Search", "What a policy may do"
 MOST_EPISODES = 1_000_000
@@ -26,11 +26,7 @@ class SearchSpec(MeasurementSpec):
     short search leaves the agent little to learn from. Paths are kept as given.
     """
 
-    activation_clipping: Clipping | None = setting(
-        Clipping.MSE,
-        "How the ranges of activations are chosen: as seen, by the paper's Laplace formula, or by least squared error.",
-        Shown("Measurement"),
-    )
+    activation_clipping: Clipping | None = with_default(MeasurementSpec, "activation_clipping", Clipping.MSE)
     method: str = setting(
         "composite",
         "The search method: a built-in one (`compress methods`), or MODULE:CLASS.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, TypeVar, get_args
 
@@ -18,6 +18,9 @@ from pydantic.fields import FieldInfo
 from hwsim.errors import InputError, unknown_name
 
 S = TypeVar("S", bound="Spec")
+
+LARGEST_SEED = 2**63 - 1
+"""NumPy's and torch's generators both take it."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,14 @@ def setting(default: Any, description: str, shown: Shown | None = None, **bounds
     """Return the field of one setting; `bounds` are pydantic's (ge, gt, le, lt). `...` as default: it must be given."""
     field: Any = Field(default, description=description, **bounds)
     field.metadata.append(Shown() if shown is None else shown)
+    return field
+
+
+def with_default(model: type[BaseModel], name: str, default: Any) -> Any:
+    """Return a setting of another spec, the same but for its default."""
+    original = model.model_fields[name]
+    field = setting(default, str(original.description), replace(shown(original), default_text=None))
+    field.metadata[:0] = [entry for entry in original.metadata if not isinstance(entry, Shown)]
     return field
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from hwsim.energy.cost_preset import CostPreset
 from hwsim.energy.mac_table import MacEnergyTable
 from hwsim.errors import InputError, check_kind, check_whole
+from hwsim.files.spec import LARGEST_SEED
 from hwsim.hardware.accelerator import AcceleratorSpec, accelerator
 from hwsim.mapping.mapper import best_mappings
 from hwsim.mapping.mapping import Mapping
@@ -24,8 +25,6 @@ from hwsim.workload.layer import ConvLayer
 from hwsim.workload.load import network as load_network
 from hwsim.workload.network import Network
 from hwsim.workload.policy import LayerTreatment, Treated, apply_policy, read_policy
-
-_LARGEST_SEED = 2**63 - 1
 
 
 def simulate(  # noqa: PLR0913  the face of the package: every setting by name, each with a default
@@ -87,7 +86,7 @@ def _check(tile: AcceleratorSpec, *, bits: Any, layer: Any, seed: Any, mappings:
     """Refuse values of the wrong type or size by the name of their argument."""
     if bits is not None:
         check_whole("--bits", bits, 1, tile.word_bits)
-    check_whole("--seed", seed, 0, _LARGEST_SEED)
+    check_whole("--seed", seed, 0, LARGEST_SEED)
     check_kind("--layer", layer, (str, type(None)), "the name of a layer")
     for argument, value, kind in (("mappings", mappings, Mapping), ("weights", weights, np.ndarray)):
         check_kind(argument, value, (dict, type(None)), f"a dict of layer name to {kind.__name__}")

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from hwsim.commandline.group import CommandGroup
 from hwsim.commandline.options import SectionedCommand, asked, spec_options
 from hwsim.errors import InputError
-from hwsim.files.spec import Shown, Spec, is_code, setting
+from hwsim.files.spec import LARGEST_SEED, Shown, Spec, is_code, setting, with_default
 
 
 class Colour(str, Enum):
@@ -123,3 +124,26 @@ def test_a_spec_is_frozen_and_checked_again_when_replaced() -> None:
 )
 def test_code_is_recognised(value: str, code: bool) -> None:
     assert is_code(value) is code
+
+
+def test_a_setting_of_another_spec_differs_in_its_default_alone() -> None:
+    class Original(Spec):
+        share: float = setting(0.5, "A share.", Shown("Work", option="--part", default_text="half"), ge=0, le=1)
+
+    class Other(Original):
+        share: float = with_default(Original, "share", 0.25)
+
+    assert Other().share == 0.25
+    assert Original().share == 0.5
+    with pytest.raises(InputError, match="--part is 2"):
+        Other(share=2)
+    assert Other.model_fields["share"].description == "A share."
+
+
+def test_no_seed_is_larger_than_generators_take() -> None:
+    class Seeded(Spec):
+        seed: int = setting(0, "A seed.", ge=0, le=LARGEST_SEED)
+
+    np.random.default_rng(Seeded(seed=LARGEST_SEED).seed)
+    with pytest.raises(InputError, match="--seed"):
+        Seeded(seed=LARGEST_SEED + 1)
