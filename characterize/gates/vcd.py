@@ -88,7 +88,8 @@ def _read(path: Path, net_names: tuple[str, ...]) -> _Dump:
 
 
 def _count(dump: _Dump, windows: Sequence[Window], net_names: tuple[str, ...]) -> WindowCounts:
-    counter = _Counter(windows, len(net_names))
+    wires = {key: number for number, key in enumerate(dump.nets)}
+    counter = _Counter(windows, len(wires))
     unknown = _Level("x", 0)
     level: dict[str, _Level] = {}
     now = 0
@@ -101,14 +102,14 @@ def _count(dump: _Dump, windows: Sequence[Window], net_names: tuple[str, ...]) -
             before = level.get(key, unknown)
             if kind != before.value:
                 level[key] = after = _Level(kind, now)
-                counter.change(dump.nets[key], before, after)
+                counter.change(wires[key], before, after)
     for key, last in level.items():
         if last.value not in _KNOWN:
             name = net_names[dump.nets[key][0]]
             raise RunError(f"net '{name}' is unknown in the dump '{dump.name}'; reset or load the design first")
         if last.value == "1":
-            counter.high(dump.nets[key], last.since_fs, windows[-1].end_fs)
-    return WindowCounts(counter.toggles, counter.high_fs)
+            counter.high(wires[key], last.since_fs, windows[-1].end_fs)
+    return counter.counts(list(dump.nets.values()), len(net_names))
 
 
 class _Level(NamedTuple):
@@ -119,28 +120,40 @@ class _Level(NamedTuple):
 
 
 class _Counter:
-    """Adds up toggles and time high, each `int64[windows, nets]`, as levels change."""
+    """Adds up toggles and time high of wires as levels change.
 
-    def __init__(self, windows: Sequence[Window], nets: int) -> None:
+    In lists of integers: adding 1 to one place of an array at a time is slow in NumPy.
+    """
+
+    def __init__(self, windows: Sequence[Window], wires: int) -> None:
         self._windows = windows
         self._starts = [window.start_fs for window in windows]
-        self.toggles = np.zeros((len(windows), nets), np.int64)
-        self.high_fs = np.zeros((len(windows), nets), np.int64)
+        self._toggles = [[0] * wires for _ in windows]
+        self._high_fs = [[0] * wires for _ in windows]
 
-    def change(self, nets: list[int], before: _Level, after: _Level) -> None:
+    def change(self, wire: int, before: _Level, after: _Level) -> None:
         now = after.since_fs
         if before.value == "1":
-            self.high(nets, before.since_fs, now)
+            self.high(wire, before.since_fs, now)
         if before.value in _KNOWN and after.value in _KNOWN:
             index = bisect_right(self._starts, now) - 1
             if index >= 0 and now < self._windows[index].end_fs:
-                self.toggles[index, nets] += 1
+                self._toggles[index][wire] += 1
 
-    def high(self, nets: list[int], since_fs: int, until_fs: int) -> None:
+    def high(self, wire: int, since_fs: int, until_fs: int) -> None:
         first = max(bisect_right(self._starts, since_fs) - 1, 0)
         for index in range(first, bisect_right(self._starts, until_fs)):
             start_fs, end_fs = self._windows[index]
-            self.high_fs[index, nets] += max(0, min(until_fs, end_fs) - max(since_fs, start_fs))
+            self._high_fs[index][wire] += max(0, min(until_fs, end_fs) - max(since_fs, start_fs))
+
+    def counts(self, nets: Sequence[Sequence[int]], net_count: int) -> WindowCounts:
+        """Return what was counted by net; `nets` names those of each wire."""
+        wire_of = np.repeat(np.arange(len(nets)), [len(shared) for shared in nets])
+        order = np.array([net for shared in nets for net in shared], np.int64)
+        result = WindowCounts(*(np.zeros((len(self._windows), net_count), np.int64) for _ in range(2)))
+        for counted, target in ((self._toggles, result.toggles), (self._high_fs, result.high_fs)):
+            target[:, order] = np.array(counted, np.int64).reshape(len(self._windows), len(nets))[:, wire_of]
+        return result
 
 
 def with_netlist_names(vcd: str, net_names: tuple[str, ...]) -> str:
