@@ -272,9 +272,6 @@ def build(name: str) -> nn.Module:
     return model.eval()
 
 
-NAMES = [*PARTS, "ConstantView", "NoBatchNorm"]
-
-
 class ConvNeXtBlock(nn.Module):
     """Depthwise, then channels-last LayerNorm and linear layers over 4-D values."""
 
