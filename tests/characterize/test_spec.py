@@ -68,7 +68,7 @@ def test_a_spec_is_frozen() -> None:
         ({"ci": 0.6}, "--ci 0.6: the relative half-width must be 0.001 to 0.5"),
         ({"period_ps": 40}, "--period-ps 40: must be 50 to 1000000"),
         ({"wire_load_ff": -1}, "--wire-load-ff -1: the capacitance for each pin, fF, must be 0 to 100"),
-        ({"seed": -1}, "--seed -1: must not be negative"),
+        ({"seed": -1}, "--seed -1: must be 0 to 9223372036854775807"),
         ({"chain_depth": 5000}, "--chain-depth 5000: must be 1 to 4096"),
         ({"zero_activation_share": -0.1}, "--zero-activations -0.1: must be at least 0 and below 1"),
         ({"jobs": 0}, "--jobs 0: must be 1 to 256"),

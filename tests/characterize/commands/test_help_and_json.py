@@ -62,7 +62,7 @@ def test_json_that_cannot_be_written_is_refused_before_any_work(command: list[st
     [
         (["--vectors", "10"], "--vectors 10: must be 64 to 100000000"),
         (["--cycles", "0"], "--cycles 0: must be 1 to 10000000"),
-        (["--seed", "-1"], "--seed -1: must not be negative"),
+        (["--seed", "-1"], "--seed -1: must be 0 to 9223372036854775807"),
         ([], "does not exist"),
     ],
 )
